@@ -1,0 +1,74 @@
+"""What a person can choose for one training, validated where it is built. Standard library only."""
+
+from dataclasses import asdict, dataclass, field
+
+from whisper_tuner.errors import InputError
+
+PRECISIONS = ("8bit", "4bit", "16bit", "32bit")
+WINDOWS = ("speech", "full")
+TARGET_MODULES = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
+
+
+def _require(ok: bool, setting: str, value: object, allowed: str) -> None:
+    if not ok:
+        raise InputError("setting_invalid", setting=setting, value=value, allowed=allowed)
+
+
+@dataclass(frozen=True)
+class LoraSettings:
+    """The low-rank adapter (LoRA, arXiv 2106.09685); defaults are the 2023 seed recipe's."""
+
+    rank: int = 32
+    alpha: int = 64
+    dropout: float = 0.05
+    target_modules: tuple[str, ...] = ("q_proj", "v_proj")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "target_modules", tuple(self.target_modules))
+        _require(1 <= self.rank <= 256, "rank", self.rank, "1 … 256")
+        _require(1 <= self.alpha <= 1024, "alpha", self.alpha, "1 … 1024")
+        _require(0 <= self.dropout < 1, "dropout", self.dropout, "0 … 0.99")
+        known = bool(self.target_modules) and set(self.target_modules) <= set(TARGET_MODULES)
+        _require(known, "target_modules", list(self.target_modules), ", ".join(TARGET_MODULES))
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training, complete: the same config on the same data gives the same adapter on a CPU.
+
+    `window`: "full" feeds the encoder 30 seconds for every clip, as Whisper was trained; "speech"
+    feeds it only as many frames as the longest clip of the batch needs (`model/window.py`).
+    `n_score_clips`: held-out clips transcribed after each epoch for the WER curve on the page.
+    `max_steps`: ends the training early when above 0.
+    """
+
+    base: str
+    language: str
+    precision: str
+    lora: LoraSettings = field(default_factory=LoraSettings)
+    epochs: int = 5
+    batch_size: int = 8
+    gradient_accumulation: int = 1
+    learning_rate: float = 1e-3
+    warmup_share: float = 0.1
+    window: str = "speech"
+    n_score_clips: int = 16
+    max_steps: int = 0
+    seed: int = 42
+
+    def __post_init__(self) -> None:
+        if isinstance(self.lora, dict):
+            object.__setattr__(self, "lora", LoraSettings(**self.lora))
+        _require(self.precision in PRECISIONS, "precision", self.precision, ", ".join(PRECISIONS))
+        _require(self.window in WINDOWS, "window", self.window, ", ".join(WINDOWS))
+        _require(1 <= self.epochs <= 100, "epochs", self.epochs, "1 … 100")
+        _require(1 <= self.batch_size <= 256, "batch_size", self.batch_size, "1 … 256")
+        accumulation = self.gradient_accumulation
+        _require(1 <= accumulation <= 256, "gradient_accumulation", accumulation, "1 … 256")
+        _require(0 < self.learning_rate <= 1, "learning_rate", self.learning_rate, "0 … 1")
+        _require(0 <= self.warmup_share < 1, "warmup_share", self.warmup_share, "0 … 0.99")
+        _require(self.n_score_clips >= 0, "n_score_clips", self.n_score_clips, "≥ 0")
+        _require(self.max_steps >= 0, "max_steps", self.max_steps, "≥ 0")
+
+    def to_dict(self) -> dict:
+        return asdict(self)

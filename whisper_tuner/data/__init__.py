@@ -1,0 +1,1 @@
+"""Sources in, one dataset out. Nothing here imports torch or gradio."""

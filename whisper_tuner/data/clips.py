@@ -1,0 +1,89 @@
+"""A dataset on disk: `manifest.jsonl` (one clip a line), `report.json`, and `clips/*.flac`."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+MANIFEST_NAME = "manifest.jsonl"
+REPORT_NAME = "report.json"
+CLIPS_DIR_NAME = "clips"
+SPLITS = ("train", "test")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One clip as the user gave it, before any check.
+
+    `name` is the name the user knows. `audio` may be a temporary file that is only there until the
+    next candidate is asked for; None when a table row names a file that is not there. `text` is
+    None when no transcript was found. `problem` is the code of a finding known already ("two_rows").
+    """
+
+    name: str
+    audio: Path | None
+    text: str | None
+    split: str = ""
+    speaker: str = ""
+    row: int | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One usable clip: 16 kHz mono FLAC of at most 30 s, and its transcript."""
+
+    id: str
+    audio: str  # relative to the dataset folder: clips/<id>.flac
+    text: str
+    name: str  # the user's own file name
+    duration_s: float
+    n_tokens: int
+    split: str
+    speaker: str = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is wrong with one clip; `code` is a locale key, refused clips are not trained on."""
+
+    code: str
+    clip: str
+    refused: bool
+    row: int | None = None
+    params: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found in a source: counts, minutes of usable speech, and every finding."""
+
+    n_found: int
+    n_train: int
+    n_test: int
+    train_s: float
+    test_s: float
+    findings: list[Finding]
+
+    @property
+    def n_clips(self) -> int:
+        return self.n_train + self.n_test
+
+
+def write_dataset(folder: Path, clips: Iterable[Clip], report: Report) -> None:
+    lines = [json.dumps(asdict(clip), ensure_ascii=False) + "\n" for clip in clips]
+    (folder / MANIFEST_NAME).write_text("".join(lines), encoding="utf-8")
+    text = json.dumps(asdict(report), ensure_ascii=False, indent=1)
+    (folder / REPORT_NAME).write_text(text, encoding="utf-8")
+
+
+def read_clips(folder: Path, split: str | None = None) -> list[Clip]:
+    """The clips of a dataset folder, in manifest order; only those of `split` when given."""
+    lines = (folder / MANIFEST_NAME).read_text(encoding="utf-8").splitlines()
+    clips = [Clip(**json.loads(line)) for line in lines]
+    return [clip for clip in clips if split is None or clip.split == split]
+
+
+def read_report(folder: Path) -> Report:
+    data = json.loads((folder / REPORT_NAME).read_text(encoding="utf-8"))
+    return Report(**{**data, "findings": [Finding(**item) for item in data["findings"]]})

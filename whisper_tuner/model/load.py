@@ -1,0 +1,117 @@
+"""A base model in the chosen precision, with LoRA on it. The only use of bitsandbytes."""
+
+import logging
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
+from transformers import (
+    BitsAndBytesConfig,
+    WhisperForConditionalGeneration,
+    WhisperProcessor,
+)
+
+from whisper_tuner.config import LoraSettings
+from whisper_tuner.model.catalogue import check_language
+from whisper_tuner.model.locate import model_source
+
+TASK = "transcribe"
+
+logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it says "inputs will be cast" per call
+
+
+def find_torch_device() -> torch.device:
+    return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+
+
+def half_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 where the hardware has it, else float16.
+
+    Asked by compute capability: `torch.cuda.is_bf16_supported()` says yes to a T4's slow emulation.
+    """
+    if device.type == "cuda" and torch.cuda.get_device_capability(device)[0] < 8:
+        return torch.float16
+    return torch.bfloat16
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager:
+    """Mixed precision for inference as in training: on CUDA unless 32 bit was asked for."""
+    if device.type == "cuda" and precision != "32bit":
+        return torch.autocast("cuda", half_dtype(device))
+    return nullcontext()
+
+
+def load_processor(base_id: str, language: str) -> WhisperProcessor:
+    """Feature extractor and tokenizer; the tokenizer writes `language` before every transcript.
+
+    Raises InputError when this base has no token for the language: the tokenizer would silently
+    write another token (Cantonese becomes `<|translate|>` before large-v3).
+    """
+    check_language(base_id, language)
+    processor = WhisperProcessor.from_pretrained(model_source(base_id))
+    processor.tokenizer.set_prefix_tokens(language=language, task=TASK, predict_timestamps=False)
+    return processor
+
+
+def _quantization(precision: str, device: torch.device) -> BitsAndBytesConfig | None:
+    if precision == "8bit":
+        # llm_int8_skip_modules stays unset: setting it replaces the default list that protects
+        # the output projection, which is tied to the token embedding.
+        return BitsAndBytesConfig(load_in_8bit=True)
+    if precision == "4bit":
+        compute_dtype = half_dtype(device) if device.type == "cuda" else torch.float32
+        return BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=compute_dtype,
+        )
+    return None
+
+
+def load_base(
+    base_id: str, language: str, precision: str, device: torch.device
+) -> WhisperForConditionalGeneration:
+    """The frozen base model on `device`, its generation settings fixed to `language`.
+
+    Raises InputError for an unknown base, ModelError when its files cannot be had.
+    """
+    quantization = _quantization(precision, device)
+    dtype = half_dtype(device) if precision == "16bit" else torch.float32
+    model = WhisperForConditionalGeneration.from_pretrained(
+        model_source(base_id),
+        dtype=dtype,
+        quantization_config=quantization,
+        device_map={"": device} if quantization else None,
+    )
+    if quantization:
+        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+    else:
+        model.requires_grad_(False).to(device)
+    model.generation_config.language = language
+    model.generation_config.task = TASK
+    model.generation_config.forced_decoder_ids = None  # contradicts language and task
+    return model
+
+
+def add_lora(
+    base: WhisperForConditionalGeneration, base_id: str, settings: LoraSettings
+) -> PeftModel:
+    """LoRA on a frozen base, its weights in float32. `base_id` is what the adapter will name."""
+    config = LoraConfig(
+        r=settings.rank,
+        lora_alpha=settings.alpha,
+        lora_dropout=settings.dropout,
+        target_modules=list(settings.target_modules),
+        bias="none",  # anything else changes the base, and disable_adapter() no longer gives it back
+        # task_type stays unset: PEFT's seq2seq wrapper passes input_ids, which Whisper has not
+    )
+    model = get_peft_model(base, config)
+    model.peft_config["default"].base_model_name_or_path = base_id  # not the folder it came from
+    return model
+
+
+def load_adapter(
+    base: WhisperForConditionalGeneration, adapter_dir: str, trainable: bool = False
+) -> PeftModel:
+    return PeftModel.from_pretrained(base, adapter_dir, is_trainable=trainable)

@@ -1,0 +1,46 @@
+"""What a stage running in a worker may do to its run: write events, and ask whether to stop."""
+
+import os
+import signal
+from dataclasses import dataclass, field
+
+from whisper_tuner.runs.events import Event, EventWriter, Progress, StateChanged
+from whisper_tuner.runs.folder import Run
+
+LOG_LIMIT_BYTES = 5_000_000
+
+
+class Stopped(Exception):
+    """The person pressed Stop and there is nothing half done to save."""
+
+
+@dataclass
+class WorkerContext:
+    """One per worker process. SIGTERM means: finish what you are at, save, end."""
+
+    run: Run
+    writer: EventWriter
+    stop_asked: bool = field(default=False, init=False)
+
+    def obey_sigterm(self) -> None:
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+
+    def _on_sigterm(self, *_: object) -> None:
+        self.stop_asked = True
+
+    def emit(self, event: Event) -> None:
+        self.writer.append(event)
+        if self.run.log_path.exists() and self.run.log_path.stat().st_size > LOG_LIMIT_BYTES:
+            os.truncate(self.run.log_path, 0)
+
+    def enter(self, state: str) -> None:
+        self.emit(StateChanged(state))
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Report a stage's progress; raises Stopped between two batches when asked to stop."""
+        self.emit(Progress(stage, done, total))
+        self.check_stop()
+
+    def check_stop(self) -> None:
+        if self.stop_asked:
+            raise Stopped

@@ -1,0 +1,141 @@
+"""What happened in a run: `events.jsonl`, one typed event a line, appended by the worker only.
+
+Every line carries `seq` (1, 2, 3 …) and `time_s` (Unix seconds). A line is flushed as it is written;
+a reader ignores a torn last line, so a reader may look at any moment.
+"""
+
+import json
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+STATES = (
+    "draft",
+    "queued",
+    "preparing",
+    "training",
+    "saving",
+    "evaluating",
+    "done",
+    "stopping",
+    "stopped",
+    "interrupted",
+    "failed",
+)
+TERMINAL_STATES = ("done", "stopped", "failed")
+
+
+@dataclass(frozen=True)
+class StateChanged:
+    kind: ClassVar[str] = "state"
+    state: str
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sentence for the reader: a locale key and its parameters."""
+
+    kind: ClassVar[str] = "note"
+    code: str
+    params: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a stage other than the training steps is: `stage` is a locale key."""
+
+    kind: ClassVar[str] = "progress"
+    stage: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """One optimiser step. `loss` is the mean cross-entropy per label token of the step's batches."""
+
+    kind: ClassVar[str] = "step"
+    step: int
+    n_steps: int
+    epoch: float
+    loss: float
+    grad_norm: float
+    learning_rate: float
+    elapsed_s: float
+    remaining_s: float
+
+
+@dataclass(frozen=True)
+class Score:
+    """WER and CER (fractions) by `generate()` on `n_clips` held-out clips after `step` steps."""
+
+    kind: ClassVar[str] = "score"
+    step: int
+    wer: float
+    cer: float
+    n_clips: int
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Why the run failed: a locale key and its parameters. The traceback is in output.log only."""
+
+    kind: ClassVar[str] = "failed"
+    code: str
+    params: dict = field(default_factory=dict)
+
+
+Event = StateChanged | Note | Progress | Step | Score | Failed
+KINDS = {cls.kind: cls for cls in (StateChanged, Note, Progress, Step, Score, Failed)}
+
+
+@dataclass(frozen=True)
+class Record:
+    seq: int
+    time_s: float
+    event: Event
+
+
+def read_events(path: Path, after: int = 0) -> list[Record]:
+    """All records with `seq` above `after`; none when the file is not there yet."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    records = []
+    for line in data.split(b"\n")[:-1]:  # what follows the last newline is torn, or empty
+        row = json.loads(line)
+        seq, time_s, cls = row.pop("seq"), row.pop("time_s"), KINDS[row.pop("kind")]
+        if seq > after:
+            records.append(Record(seq, time_s, cls(**row)))
+    return records
+
+
+class EventWriter:
+    """Appends to one `events.jsonl`. Only the process that holds the run's lock may have one."""
+
+    def __init__(self, path: Path) -> None:
+        self._drop_torn_line(path)
+        records = read_events(path)
+        self._seq = records[-1].seq if records else 0
+        self._file = path.open("ab")
+
+    @staticmethod
+    def _drop_torn_line(path: Path) -> None:
+        if path.exists():
+            data = path.read_bytes()
+            if data and not data.endswith(b"\n"):
+                with path.open("r+b") as file:
+                    file.truncate(data.rfind(b"\n") + 1)
+
+    def append(self, event: Event) -> int:
+        """Write one event and flush it to the operating system; returns its `seq`."""
+        self._seq += 1
+        row = {"seq": self._seq, "time_s": round(time.time(), 3), "kind": event.kind, **asdict(event)}
+        self._file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+        self._file.flush()
+        return self._seq
+
+    def close(self) -> None:
+        self._file.close()

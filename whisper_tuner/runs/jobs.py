@@ -1,0 +1,177 @@
+"""Starting, stopping and watching workers: processes, not training.
+
+A worker holds its run's lock for life, so "alive" is what the kernel says, and a restarted page
+sees the same as the one that started it. Waiting workers queue themselves (`worker.py`): the
+order is the order of their specifications, and no scheduler has to stay alive.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from whisper_tuner.errors import RunError
+from whisper_tuner.runs import locks
+from whisper_tuner.runs.events import TERMINAL_STATES, Failed, Record, StateChanged, read_events
+from whisper_tuner.runs.folder import Run
+
+ENVIRONMENT = (
+    "PATH HOME LANG LC_ALL TMPDIR PYTHONPATH VIRTUAL_ENV LD_LIBRARY_PATH XDG_CACHE_HOME"
+    " HF_HOME HF_HUB_CACHE HF_HUB_OFFLINE HF_ENDPOINT HF_HUB_DISABLE_XET OMP_NUM_THREADS"
+    " CUDA_VISIBLE_DEVICES CUDA_HOME NVIDIA_VISIBLE_DEVICES WHISPER_TUNER_CACHE"
+).split()
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is true of a run now. `ahead`: runs to be finished before this one may start."""
+
+    state: str
+    alive: bool
+    ahead: int = 0
+    reason: str = ""  # a locale key, when the state is failed or interrupted
+    params: dict = field(default_factory=dict)
+
+
+def worker_environment() -> dict[str, str]:
+    """What a worker may know: an allow-list, so that no token or secret is inherited."""
+    kept = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+    package_parent = str(Path(__file__).resolve().parents[2])
+    return {
+        **kept,
+        "PYTHONPATH": os.pathsep.join(filter(None, (package_parent, kept.get("PYTHONPATH")))),
+        "PYTHONUNBUFFERED": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",  # else a saved login would be read from disk
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+
+
+def start(run: Run, stage: str = "train") -> bool:
+    """Start the run's worker and return at once; False when it is alive already.
+
+    The worker inherits the locked file descriptor: there is no moment between start and lock.
+    """
+    lock = locks.acquire(run.lock_path)
+    if lock is None:
+        return False
+    try:
+        os.truncate(lock, 0)
+        log = run.log_path.open("ab")
+        command = [sys.executable, "-m", "whisper_tuner.worker", str(run.dir), stage, str(lock)]
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=worker_environment(),
+            cwd=run.dir,
+            start_new_session=True,
+            pass_fds=(lock,),
+        )
+        log.close()
+        owner = {"pid": process.pid, "created": psutil.Process(process.pid).create_time()}
+        os.pwrite(lock, json.dumps(owner).encode(), 0)
+    finally:
+        os.close(lock)
+    threading.Thread(target=_reap, args=(process, run), daemon=True).start()
+    return True
+
+
+def _reap(process: subprocess.Popen, run: Run) -> None:
+    """Keep the exit code: it is how a killed worker is told from one that crashed."""
+    code = process.wait()
+    if run.dir.exists():
+        (run.dir / "exit.json").write_text(json.dumps({"code": code}))
+
+
+def _owner(run: Run) -> psutil.Process | None:
+    """The living worker of this run; None when its pid now belongs to a stranger."""
+    if not locks.is_held(run.lock_path):
+        return None
+    try:
+        owner = json.loads(run.lock_path.read_text() or "{}")
+        process = psutil.Process(owner["pid"])
+        return process if process.create_time() == owner["created"] else None
+    except (KeyError, psutil.NoSuchProcess):
+        return None
+
+
+def stop(run: Run) -> None:
+    """Ask the worker to finish its step, save and end. Raises RunError when nothing is running."""
+    process = _owner(run)
+    if process is None:
+        raise RunError("run_not_running", run=run.id)
+    process.send_signal(signal.SIGTERM)
+
+
+def is_alive(run: Run) -> bool:
+    return locks.is_held(run.lock_path)
+
+
+def last_state(records: list[Record]) -> str:
+    states = [r.event.state for r in records if isinstance(r.event, StateChanged)]
+    return states[-1] if states else "draft"
+
+
+def status(run: Run, records: list[Record] | None = None) -> Status:
+    """The truth about a run, from its events and its lock."""
+    alive = is_alive(run)  # before the events: a worker writes its last event, then lets go
+    records = read_events(run.events_path) if records is None else records
+    state = last_state(records)
+    if state == "failed":
+        failures = [r.event for r in records if isinstance(r.event, Failed)]
+        last = failures[-1] if failures else Failed("worker_crashed")
+        return Status(state, alive, reason=last.code, params=last.params)
+    if state in TERMINAL_STATES or (state == "draft" and not run.spec_path.exists()):
+        return Status(state, alive)
+    if alive:
+        return Status("queued" if state == "draft" else state, True, ahead=n_ahead(run, state))
+    return _interrupted(run)
+
+
+def _interrupted(run: Run) -> Status:
+    try:
+        code = json.loads((run.dir / "exit.json").read_text())["code"]
+    except (FileNotFoundError, json.JSONDecodeError):
+        return Status("interrupted", False, reason="worker_vanished")
+    reason = "worker_killed" if code < 0 else "worker_crashed"
+    return Status("interrupted", False, reason=reason, params={"code": abs(code)})
+
+
+def n_ahead(run: Run, state: str) -> int:
+    """How many living runs of this root are to finish before `run`, which is in `state`."""
+    return len(runs_ahead(run)) if state in ("draft", "queued") else 0
+
+
+def runs_ahead(run: Run) -> list[Run]:
+    """Living runs that train, or that were queued before this one, oldest first."""
+    own = (run.read_spec().created_s, run.id)
+    ahead = []
+    for lock_path in run.dir.parent.glob("*/worker.lock"):
+        other = Run(lock_path.parent)
+        if other.id == run.id or not is_alive(other) or not other.spec_path.exists():
+            continue
+        state = last_state(read_events(other.events_path))
+        ticket = (other.read_spec().created_s, other.id)
+        if state not in ("draft", "queued", *TERMINAL_STATES) or (
+            state in ("draft", "queued") and ticket < own
+        ):
+            ahead.append((ticket, other))
+    return [other for _, other in sorted(ahead, key=lambda item: item[0])]
+
+
+def log_tail(run: Run, n_lines: int = 40) -> list[str]:
+    """The last lines the worker printed."""
+    try:
+        with run.log_path.open("rb") as file:
+            file.seek(max(0, run.log_path.stat().st_size - 64_000))
+            return file.read().decode("utf-8", "replace").splitlines()[-n_lines:]
+    except FileNotFoundError:
+        return []
