@@ -1,7 +1,10 @@
 """A base model in the chosen precision, with LoRA on it. The only use of bitsandbytes."""
 
+import errno
 import logging
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
@@ -12,6 +15,7 @@ from transformers import (
 )
 
 from whisper_tuner.config import LoraSettings
+from whisper_tuner.errors import ModelError
 from whisper_tuner.model.catalogue import check_language
 from whisper_tuner.model.locate import model_source
 
@@ -41,6 +45,17 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager:
     return nullcontext()
 
 
+@contextmanager
+def _named_download(base_id: str) -> Iterator[None]:
+    """transformers says OSError whatever went wrong with a download; a full disk stays one."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise
+        raise ModelError("base_unreachable", base=base_id) from error
+
+
 def load_processor(base_id: str, language: str) -> WhisperProcessor:
     """Feature extractor and tokenizer; the tokenizer writes `language` before every transcript.
 
@@ -48,7 +63,8 @@ def load_processor(base_id: str, language: str) -> WhisperProcessor:
     write another token (Cantonese becomes `<|translate|>` before large-v3).
     """
     check_language(base_id, language)
-    processor = WhisperProcessor.from_pretrained(model_source(base_id))
+    with _named_download(base_id):
+        processor = WhisperProcessor.from_pretrained(model_source(base_id))
     processor.tokenizer.set_prefix_tokens(language=language, task=TASK, predict_timestamps=False)
     return processor
 
@@ -78,12 +94,13 @@ def load_base(
     """
     quantization = _quantization(precision, device)
     dtype = half_dtype(device) if precision == "16bit" else torch.float32
-    model = WhisperForConditionalGeneration.from_pretrained(
-        model_source(base_id),
-        dtype=dtype,
-        quantization_config=quantization,
-        device_map={"": device} if quantization else None,
-    )
+    with _named_download(base_id):
+        model = WhisperForConditionalGeneration.from_pretrained(
+            model_source(base_id),
+            dtype=dtype,
+            quantization_config=quantization,
+            device_map={"": device} if quantization else None,
+        )
     if quantization:
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
     else:
@@ -111,7 +128,6 @@ def add_lora(
     return model
 
 
-def load_adapter(
-    base: WhisperForConditionalGeneration, adapter_dir: str, trainable: bool = False
-) -> PeftModel:
-    return PeftModel.from_pretrained(base, adapter_dir, is_trainable=trainable)
+def load_adapter(base: WhisperForConditionalGeneration, adapter_dir: Path) -> PeftModel:
+    """A saved adapter on its base, for inference."""
+    return PeftModel.from_pretrained(base, adapter_dir)

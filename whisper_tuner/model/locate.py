@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError
 from tokenizers import Tokenizer
 
 from whisper_tuner.errors import ModelError
@@ -82,7 +82,7 @@ def _tokenizer_file() -> Path:
         return Path(cached)
     try:
         return Path(hf_hub_download(offline.BASE_ID, "tokenizer.json"))
-    except (HfHubHTTPError, LocalEntryNotFoundError, httpx.HTTPError) as error:
+    except (HTTPError, LocalEntryNotFoundError) as error:
         raise ModelError("base_unreachable", base=offline.BASE_ID) from error
 
 

@@ -1,0 +1,275 @@
+"""What the small Hub of `hub_server.py` answers: one function for each page of the protocol.
+
+The pages are those that huggingface_hub 2.4 asks for, with the status codes and the `X-Error-Code`
+headers of the real Hub, by which the client tells its errors apart.
+"""
+
+import base64
+import hashlib
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import parse_qs, unquote
+
+import yaml
+
+LFS_SUFFIXES = (".safetensors", ".bin", ".zip")
+BLOCK_BYTES = 1 << 20
+
+Content = bytes | Path
+
+
+@dataclass
+class Repo:
+    """All commits, oldest first, each with the files that were there then."""
+
+    private: bool
+    commits: list[tuple[str, dict[str, Content]]] = field(default_factory=list)
+
+    @property
+    def files(self) -> dict[str, Content]:
+        return self.commits[-1][1]
+
+    def at(self, revision: str) -> tuple[str, dict[str, Content]] | None:
+        if revision in ("main", "HEAD"):
+            return self.commits[-1]
+        return next((commit for commit in self.commits if commit[0] == revision), None)
+
+    def commit(self, files: dict[str, Content]) -> str:
+        seed = f"{len(self.commits)}{sorted(files)}{id(self)}"
+        oid = hashlib.sha1(seed.encode()).hexdigest()
+        self.commits.append((oid, files))
+        return oid
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int = 200
+    body: Content = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def as_json(data: object, status: int = 200, **headers: str) -> Reply:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    body = json.dumps(data).encode()
+    return Reply(status, body, {"Content-Type": "application/json", **named})
+
+
+def refused(status: int, message: str, code: str = "") -> Reply:
+    reply = as_json({"error": message}, status, X_Error_Message=message)
+    return Reply(status, reply.body, {**reply.headers, **({"X-Error-Code": code} if code else {})})
+
+
+@dataclass(frozen=True)
+class Request:
+    user: str | None
+    body: bytes
+    endpoint: str
+
+    def json(self) -> dict:
+        return json.loads(self.body)
+
+
+def blocks(content: Content) -> Iterator[bytes]:
+    if isinstance(content, bytes):
+        yield content
+        return
+    with content.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            yield block
+
+
+def size_of(content: Content) -> int:
+    return len(content) if isinstance(content, bytes) else content.stat().st_size
+
+
+def _is_lfs(name: str) -> bool:
+    return name.endswith(LFS_SUFFIXES)
+
+
+def _oid(name: str, content: Content) -> str:
+    """sha256 of a large file, git's blob id of any other."""
+    large = _is_lfs(name)
+    digest = hashlib.sha256() if large else hashlib.sha1(f"blob {size_of(content)}\0".encode())
+    for block in blocks(content):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+@dataclass
+class HubState:
+    """Everything this Hub knows: who has which token, the repositories, the large files."""
+
+    users: dict[str, str] = field(default_factory=dict)  # token → name
+    repos: dict[str, Repo] = field(default_factory=dict)
+    blobs: dict[str, bytes] = field(default_factory=dict)  # sha256 → bytes
+    corrupt: bool = False  # large files are handed out with one byte changed
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def answer(self, method: str, path: str, request: Request) -> Reply:
+        for wanted, pattern, respond in ROUTES:
+            match = re.fullmatch(pattern, path)
+            if match and method in wanted:
+                with self.lock:
+                    return respond(self, request, *(unquote(part) for part in match.groups()))
+        return refused(404, "no such page")
+
+    def find(self, request: Request, repo_id: str) -> Repo | None:
+        """The repository, if this request may see it."""
+        repo = self.repos.get(repo_id)
+        is_own = request.user is not None and repo_id.startswith(f"{request.user}/")
+        return repo if repo and (is_own or not repo.private) else None
+
+
+def whoami(hub: HubState, request: Request) -> Reply:
+    if request.user is None:
+        return refused(401, "Invalid credentials in Authorization header")
+    return as_json({"type": "user", "name": request.user, "orgs": [], "auth": {"type": "oauth"}})
+
+
+def create(hub: HubState, request: Request) -> Reply:
+    data = request.json()
+    if request.user is None:
+        return refused(401, "Invalid credentials in Authorization header")
+    owner = data.get("organization") or request.user
+    repo_id = f"{owner}/{data['name']}"
+    if owner != request.user:
+        return refused(403, "You don't have the rights to create a model under this namespace")
+    if repo_id in hub.repos:
+        return refused(409, "You already created this model repo")
+    repo = Repo(private=data.get("visibility") == "private")
+    repo.commit({".gitattributes": b"*.safetensors filter=lfs diff=lfs merge=lfs -text\n"})
+    hub.repos[repo_id] = repo
+    return as_json({"url": f"{request.endpoint}/{repo_id}", "name": repo_id})
+
+
+def validate_yaml(hub: HubState, request: Request) -> Reply:
+    header = request.json()["content"].split("---\n")
+    data = yaml.safe_load(header[1]) if len(header) > 2 else None
+    if not isinstance(data, dict) or not isinstance(data.get("language", ""), str):
+        return as_json({"errors": [{"message": "invalid metadata"}], "warnings": []}, 400)
+    return as_json({"errors": [], "warnings": []})
+
+
+def info(hub: HubState, request: Request, repo_id: str, revision: str = "main") -> Reply:
+    repo = hub.find(request, repo_id)
+    if repo is None:
+        return refused(404, "Repository not found", "RepoNotFound")
+    found = repo.at(revision)
+    if found is None:
+        return refused(404, "Invalid rev id", "RevisionNotFound")
+    siblings = [{"rfilename": name} for name in found[1]]
+    return as_json({"id": repo_id, "sha": found[0], "private": repo.private, "siblings": siblings})
+
+
+def preupload(hub: HubState, request: Request, repo_id: str, revision: str) -> Reply:
+    repo = hub.find(request, repo_id)
+    if repo is None:
+        return refused(404, "Repository not found", "RepoNotFound")
+    files = []
+    for file in request.json()["files"]:
+        name = file["path"]
+        there = repo.files.get(name)
+        mode = {"path": name, "uploadMode": "lfs" if _is_lfs(name) else "regular"}
+        oid = None if there is None else _oid(name, there)
+        files.append({**mode, "shouldIgnore": False, "oid": oid})
+    return as_json({"files": files})
+
+
+def lfs_batch(hub: HubState, request: Request, repo_id: str) -> Reply:
+    objects = []
+    for wanted in request.json()["objects"]:
+        upload = {"href": f"{request.endpoint}/lfs/{wanted['oid']}"}
+        actions = {} if wanted["oid"] in hub.blobs else {"actions": {"upload": upload}}
+        objects.append({**wanted, **actions})
+    return as_json({"transfer": "basic", "objects": objects})
+
+
+def lfs_put(hub: HubState, request: Request, oid: str) -> Reply:
+    if hashlib.sha256(request.body).hexdigest() != oid:
+        return refused(400, "the bytes are not those announced")
+    hub.blobs[oid] = request.body
+    return Reply()
+
+
+def commit(hub: HubState, request: Request, repo_id: str, revision: str) -> Reply:
+    repo = hub.find(request, repo_id)
+    if repo is None or request.user is None:
+        return refused(404, "Repository not found", "RepoNotFound")
+    files = dict(repo.files)
+    for line in request.body.splitlines():
+        entry = json.loads(line)
+        value = entry["value"]
+        if entry["key"] == "file":
+            files[value["path"]] = base64.b64decode(value["content"])
+        elif entry["key"] == "lfsFile":
+            if value["oid"] not in hub.blobs:
+                return refused(400, "a large file was not uploaded")
+            files[value["path"]] = hub.blobs[value["oid"]]
+    oid = repo.commit(files)
+    url = f"{request.endpoint}/{repo_id}/commit/{oid}"
+    return as_json({"commitUrl": url, "commitOid": oid, "success": True})
+
+
+def _entry(name: str, content: Content) -> dict:
+    oid, size = _oid(name, content), size_of(content)
+    lfs = {"lfs": {"oid": oid, "size": size, "pointerSize": 134}} if _is_lfs(name) else {}
+    return {"type": "file", "path": name, "size": size, "oid": oid, **lfs}
+
+
+def tree(hub: HubState, request: Request, repo_id: str, revision: str, path: str = "") -> Reply:
+    repo = hub.find(request, repo_id)
+    found = repo.at(revision) if repo else None
+    if found is None:
+        return refused(404, "Repository not found", "RepoNotFound")
+    if path:  # repositories here are flat
+        return refused(404, f"{path} does not exist", "EntryNotFound")
+    return as_json([_entry(name, content) for name, content in found[1].items()])
+
+
+def paths_info(hub: HubState, request: Request, repo_id: str, revision: str) -> Reply:
+    repo = hub.find(request, repo_id)
+    found = repo.at(revision) if repo else None
+    if found is None:
+        return refused(404, "Repository not found", "RepoNotFound")
+    names = parse_qs(request.body.decode()).get("paths", [])
+    return as_json([_entry(name, found[1][name]) for name in names if name in found[1]])
+
+
+def resolve(hub: HubState, request: Request, repo_id: str, revision: str, name: str) -> Reply:
+    repo = hub.find(request, repo_id)
+    if repo is None:
+        return refused(404 if request.user else 401, "Repository not found", "RepoNotFound")
+    found = repo.at(revision)
+    if found is None:
+        return refused(404, "Invalid rev id", "RevisionNotFound")
+    oid, files = found
+    if name not in files:
+        return Reply(404, b"", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": oid})
+    content = files[name]
+    headers = {"ETag": f'"{_oid(name, content)}"', "X-Repo-Commit": oid}
+    if hub.corrupt and _is_lfs(name):
+        held = b"".join(blocks(content))
+        content = held[:-1] + bytes([held[-1] ^ 1])
+    return Reply(200, content, headers)
+
+
+MODEL = r"/api/models/([^/]+/[^/]+)"
+ROUTES: list[tuple[tuple[str, ...], str, Callable[..., Reply]]] = [
+    (("GET",), r"/api/whoami-v2", whoami),
+    (("POST",), r"/api/repos/create", create),
+    (("POST",), r"/api/validate-yaml", validate_yaml),
+    (("GET", "HEAD"), MODEL, info),
+    (("GET", "HEAD"), MODEL + r"/revision/([^/]+)", info),
+    (("POST",), MODEL + r"/preupload/([^/]+)", preupload),
+    (("POST",), r"/([^/]+/[^/]+)\.git/info/lfs/objects/batch", lfs_batch),
+    (("PUT",), r"/lfs/([0-9a-f]{64})", lfs_put),
+    (("POST",), MODEL + r"/commit/([^/]+)", commit),
+    (("GET",), MODEL + r"/tree/([^/]+)", tree),
+    (("GET",), MODEL + r"/tree/([^/]+)/(.+)", tree),
+    (("POST",), MODEL + r"/paths-info/([^/]+)", paths_info),
+    (("GET", "HEAD"), r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", resolve),
+]

@@ -1,0 +1,360 @@
+"""The command line's commands and their arguments. Imports no torch: workers do the heavy work."""
+
+import argparse
+import getpass
+import json
+import os
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from whisper_tuner import __version__, steps
+from whisper_tuner.config import PRECISIONS, WINDOWS, LoraSettings, TrainConfig
+from whisper_tuner.data.clips import Report
+from whisper_tuner.errors import InputError, RunError, TunerError
+from whisper_tuner.locales import text
+from whisper_tuner.model.catalogue import BASE_MODELS, base_model
+from whisper_tuner.narrate import duration, event_sentence, finding_sentence, status_sentence
+from whisper_tuner.publish.hub import local_token
+from whisper_tuner.runs import jobs
+from whisper_tuner.runs.device import find_device
+from whisper_tuner.runs.events import Record, read_events
+from whisper_tuner.runs.folder import Run, default_root
+from whisper_tuner.runs.tryout import TryOut
+
+DEMO_EPOCHS = 5
+
+
+def say(sentence: str) -> None:
+    print(sentence, flush=True)
+
+
+def say_json(data: dict) -> None:
+    print(json.dumps(data, ensure_ascii=False), flush=True)
+
+
+def open_run(name: str) -> Run:
+    """A run by its id, or by the path of its folder."""
+    path = Path(name)
+    if path.is_dir():
+        return Run.open(path.resolve().parent, path.resolve().name)
+    return Run.open(default_root(), name)
+
+
+# --- prepare
+
+
+def prepare(options: argparse.Namespace) -> int:
+    run = Run.create(default_root())
+    report = read_source(run, options.source, options.clips, options.test_clips, options.seed)
+    if options.json:
+        say_json({"run": run.id, "dataset": str(run.dataset_dir), **asdict(report)})
+    else:
+        say_report(report)
+        say(text("cli_prepared", run=run.id))
+    return 0 if report.n_train and report.n_test else 2
+
+
+def read_source(run: Run, paths: list[Path], n_train: int, n_test: int, seed: int) -> Report:
+    for path in paths:
+        if not path.exists():
+            raise InputError("file_missing", file=str(path))
+    if len(paths) == 1 and paths[0].name.endswith((".tar.gz", ".tgz", ".tar")):
+        return steps.prepare_common_voice(run, paths[0], n_train, n_test, seed)
+    return steps.prepare(run, paths, seed)
+
+
+def say_report(report: Report) -> None:
+    for finding in report.findings:
+        say(finding_sentence(finding))
+    minutes = (report.train_s + report.test_s) / 60
+    say(
+        text(
+            "cli_report",
+            n=report.n_clips,
+            found=report.n_found,
+            minutes=minutes,
+            train=report.n_train,
+            test=report.n_test,
+        )
+    )
+
+
+# --- train
+
+
+def config_from(options: argparse.Namespace) -> TrainConfig:
+    device = find_device()
+    return TrainConfig(
+        base=options.base or device.default_base,
+        language=options.language,
+        precision=options.precision or device.default_precision,
+        lora=LoraSettings(rank=options.rank, alpha=options.alpha or 2 * options.rank),
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        gradient_accumulation=options.gradient_accumulation,
+        learning_rate=options.learning_rate,
+        window=options.window,
+        max_steps=options.max_steps,
+        seed=options.seed,
+    )
+
+
+def train(options: argparse.Namespace) -> int:
+    run = open_run(options.run)
+    config = config_from(options)
+    steps.train(run, config)
+    if options.detach:
+        report_run(run, options.json)
+        return 0
+    if not options.json:
+        say_size(config)
+    return follow(run, options.json)
+
+
+def say_size(config: TrainConfig) -> None:
+    base = base_model(config.base)
+    trainable = base.n_trainable(config.lora)
+    say(
+        text(
+            "adapter_size",
+            trainable=trainable,
+            total=base.n_parameters,
+            share=trainable / (base.n_parameters + trainable),
+            megabytes=base.adapter_bytes(config.lora) / 1e6,
+        )
+    )
+
+
+def follow(run: Run, as_json: bool) -> int:
+    """Print a run's events until its worker ends. Ctrl+C asks it to stop, and waits for it."""
+    seen = 0
+    while True:
+        try:
+            alive = jobs.is_alive(run)
+            for record in read_events(run.events_path, after=seen):
+                seen = record.seq
+                say_record(record, as_json)
+            if not alive:
+                break
+            time.sleep(0.5)
+        except KeyboardInterrupt:
+            say(text("state_stopping"))
+            jobs.stop(run)
+    status = jobs.status(run)
+    if status.state not in ("done", "stopped"):
+        print(status_sentence(status), file=sys.stderr)
+        return 1
+    return 0
+
+
+def say_record(record: Record, as_json: bool) -> None:
+    if as_json:
+        event = record.event
+        say_json({"seq": record.seq, "time_s": record.time_s, "kind": event.kind, **asdict(event)})
+    else:
+        say(f"{time.strftime('%H:%M:%S', time.localtime(record.time_s))}  "
+            f"{event_sentence(record.event)}")
+
+
+# --- demo
+
+
+def demo(options: argparse.Namespace) -> int:
+    """The whole job on the bundled recordings, ending in one sentence."""
+    began_s = time.monotonic()
+    run = Run.create(default_root())
+    report = steps.prepare(run, [steps.EXAMPLE_DIR])
+    say_report(report)
+    config = TrainConfig(
+        base="openai/whisper-base",
+        language=steps.EXAMPLE_LANGUAGE,
+        precision=find_device().default_precision,
+        epochs=DEMO_EPOCHS,
+    )
+    say_size(config)
+    steps.train(run, config)
+    code = follow(run, as_json=False)
+    if code or jobs.status(run).state != "done":
+        return code or 1
+    result = run.read_comparison()
+    weights = run.adapter_dir / "adapter_model.safetensors"
+    say(
+        text(
+            "cli_demo_result",
+            base_wer=result["base"]["wer"],
+            tuned_wer=result["tuned"]["wer"],
+            n=result["n_clips"],
+            time=duration(time.monotonic() - began_s),
+            adapter=str(run.adapter_dir),
+            megabytes=weights.stat().st_size / 1e6,
+        )
+    )
+    return 0
+
+
+# --- status, stop
+
+
+def report_run(run: Run, as_json: bool) -> None:
+    status = jobs.status(run)
+    if not as_json:
+        say(f"{run.id}  {status_sentence(status)}")
+        return
+    records = read_events(run.events_path)
+    last = [asdict(r.event) for r in records if r.event.kind == "step"][-1:]
+    say_json({"run": run.id, **asdict(status), "step": last[0] if last else None})
+
+
+def status(options: argparse.Namespace) -> int:
+    if options.run:
+        report_run(open_run(options.run), options.json)
+        return 0
+    folders = sorted(default_root().glob("*-*-*/"))
+    if not folders and not options.json:
+        say(text("cli_no_runs"))
+    for folder in folders:
+        report_run(Run(folder), options.json)
+    return 0
+
+
+def stop(options: argparse.Namespace) -> int:
+    run = open_run(options.run)
+    jobs.stop(run)
+    return follow(run, options.json)
+
+
+# --- compare, try, push
+
+
+def compare(options: argparse.Namespace) -> int:
+    run = open_run(options.run)
+    if not run.comparison_path.exists():
+        steps.compare(run)
+        code = follow(run, options.json)
+        if code:
+            return code
+    result = run.read_comparison()
+    if options.json:
+        say_json(result)
+        return 0
+    for clip in result["clips"]:
+        say(text("cli_clip", **clip))
+    say(text("cli_compared", n=result["n_clips"], base=result["base"], tuned=result["tuned"]))
+    return 0
+
+
+def try_out(options: argparse.Namespace) -> int:
+    run = open_run(options.run)
+    if not options.audio.is_file():
+        raise InputError("file_missing", file=str(options.audio))
+    if not run.has_adapter:
+        raise RunError("adapter_missing", run=run.id)
+    process = TryOut()
+    try:
+        texts = process.transcribe(run, options.audio)
+    finally:
+        process.close()
+    if options.json:
+        say_json(texts)
+    else:
+        say(text("cli_tried", **texts))
+    return 0
+
+
+def push(options: argparse.Namespace) -> int:
+    run = open_run(options.run)
+    token = os.environ.get("HF_TOKEN") or local_token()
+    if not token and sys.stdin.isatty():
+        token = getpass.getpass(text("cli_token_prompt") + " ")
+    if not token:
+        raise InputError("push_not_logged_in")
+    result = steps.push(run, token, options.name, private=not options.public)
+    if options.json:
+        say_json(asdict(result))
+    else:
+        say(text("push_done", url=result.url))
+    return 0
+
+
+# --- arguments
+
+
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(
+        prog="python -m whisper_tuner",
+        description="Teach OpenAI's Whisper your voices and words.",
+        epilog="Runs are kept in the folder named by WHISPER_TUNER_RUNS, else in your data folder.",
+    )
+    root.add_argument("--version", action="version", version=__version__)
+    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, function, summary: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=summary, description=summary)
+        sub.set_defaults(function=function)
+        if name != "demo":
+            sub.add_argument("--json", action="store_true", help="print JSON for programs")
+        return sub
+
+    command("demo", demo, "do the whole job on the bundled recordings")
+
+    sub = command("prepare", prepare, "read, check and split recordings into a new run")
+    sub.add_argument(
+        "source",
+        type=Path,
+        nargs="+",
+        help="a ZIP, a folder, audio files with a CSV/TSV or .txt, or a Common Voice tar.gz",
+    )
+    sub.add_argument("--clips", type=int, default=200, help="Common Voice: clips to train on")
+    sub.add_argument("--test-clips", type=int, default=50, help="Common Voice: clips to hold out")
+    sub.add_argument("--seed", type=int, default=42, help="seed of the split")
+
+    _train_arguments(command("train", train, "train a prepared run and measure it"))
+
+    sub = command("status", status, "say how a run, or every run, stands")
+    sub.add_argument("run", nargs="?", help="a run's id or folder")
+
+    summaries = (
+        ("stop", stop, "end a training: finish the step, save, stop"),
+        ("compare", compare, "base and tuned texts of the held-out clips, with WER and CER"),
+        ("try", try_out, "transcribe one recording with the base and with the tuned model"),
+        ("push", push, "put the adapter into your own Hugging Face account"),
+    )
+    for name, function, summary in summaries:
+        sub = command(name, function, summary)
+        sub.add_argument("run", help="a run's id or folder")
+        if name == "try":
+            sub.add_argument("audio", type=Path, help="a recording of at most 30 seconds")
+        if name == "push":
+            sub.add_argument("--name", required=True, help="the repository's name")
+            sub.add_argument("--public", action="store_true", help="public instead of private")
+    return root
+
+
+def _train_arguments(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("run", help="a run's id or folder")
+    sub.add_argument("--language", required=True, help="language code, such as it, sw or yue")
+    sub.add_argument("--base", choices=BASE_MODELS, metavar="ID", help=", ".join(BASE_MODELS))
+    sub.add_argument("--precision", choices=PRECISIONS, help="default: 8bit on CUDA, else 32bit")
+    sub.add_argument("--epochs", type=int, default=TrainConfig.epochs)
+    sub.add_argument("--batch-size", type=int, default=TrainConfig.batch_size)
+    sub.add_argument(
+        "--gradient-accumulation", type=int, default=TrainConfig.gradient_accumulation
+    )
+    sub.add_argument("--learning-rate", type=float, default=TrainConfig.learning_rate)
+    sub.add_argument("--rank", type=int, default=LoraSettings.rank, help="LoRA rank")
+    sub.add_argument("--alpha", type=int, help="LoRA alpha; default: twice the rank")
+    sub.add_argument("--window", choices=WINDOWS, default=TrainConfig.window)
+    sub.add_argument("--max-steps", type=int, default=0, help="end early after so many steps")
+    sub.add_argument("--seed", type=int, default=TrainConfig.seed)
+    sub.add_argument("--detach", action="store_true", help="return at once; see status and stop")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
+    try:
+        return options.function(options)
+    except TunerError as error:
+        print(error.sentence(), file=sys.stderr)
+        return 2 if isinstance(error, InputError | RunError) else 1

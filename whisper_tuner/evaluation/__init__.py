@@ -1,0 +1,1 @@
+"""Measuring: clips → texts, texts → error rates, base and tuned side by side."""

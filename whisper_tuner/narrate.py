@@ -1,0 +1,43 @@
+"""Events, states and findings as sentences, the same on the page and in the terminal."""
+
+from whisper_tuner.data.clips import Finding
+from whisper_tuner.locales import text
+from whisper_tuner.runs.events import Event, Failed, Note, Progress, Score, StateChanged, Step
+from whisper_tuner.runs.jobs import Status
+
+
+def duration(seconds: float) -> str:
+    """Minutes and seconds as a clock shows them: 83 → "1:23", 3700 → "1:01:40"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def event_sentence(event: Event, lang: str = "en") -> str:
+    match event:
+        case StateChanged(state):
+            return text(f"state_{state}", lang)
+        case Note(code, params) | Failed(code, params):
+            return text(code, lang, **params)
+        case Progress(stage, done, total):
+            return text(stage, lang, done=done, total=total)
+        case Step():
+            remaining = duration(event.remaining_s)
+            return text("event_step", lang, **{**event.__dict__, "remaining": remaining})
+        case Score():
+            return text("event_score", lang, **event.__dict__)
+
+
+def status_sentence(status: Status, lang: str = "en") -> str:
+    """What is true of a run, with its reason or its place in the queue."""
+    if status.ahead:
+        return text("status_ahead", lang, ahead=status.ahead)
+    state = text(f"state_{status.state}", lang)
+    if status.reason:
+        return f"{state} {text(status.reason, lang, **status.params)}"
+    return state
+
+
+def finding_sentence(finding: Finding, lang: str = "en") -> str:
+    params = {"clip": finding.clip, "row": finding.row, **finding.params}
+    return text(finding.code, lang, **params)

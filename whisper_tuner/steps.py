@@ -1,0 +1,114 @@
+"""The few functions that the page, the command line and the tests share. No torch, no gradio.
+
+    prepare → train → compare → try → push
+
+Each takes a run folder, does one step of the job, and leaves its result in the folder.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+from whisper_tuner.config import TrainConfig
+from whisper_tuner.data import common_voice, upload
+from whisper_tuner.data.clips import Report, read_report
+from whisper_tuner.data.prepare import prepare as prepare_dataset
+from whisper_tuner.errors import InputError, RunError
+from whisper_tuner.model.catalogue import check_language
+from whisper_tuner.model.locate import token_counter
+from whisper_tuner.publish import hub, package
+from whisper_tuner.runs import jobs
+from whisper_tuner.runs.folder import Run, Spec
+
+EXAMPLE_DIR = Path(__file__).resolve().parents[1] / "examples" / "italian-prompts"
+EXAMPLE_LANGUAGE = "it"
+VERSIONED = ("whisper-tuner", "torch", "transformers", "peft", "bitsandbytes", "accelerate")
+
+
+def prepare(
+    run: Run,
+    paths: list[Path],
+    seed: int = 42,
+    on_progress: Callable[[int], None] | None = None,
+) -> Report:
+    """Read, check and split recordings into the run's dataset; every problem is in the report."""
+    _refuse_started(run)
+    candidates = upload.candidates(paths)
+    return prepare_dataset(candidates, run.dataset_dir, token_counter(), seed, on_progress)
+
+
+def prepare_common_voice(
+    run: Run,
+    archive: Path,
+    n_train: int,
+    n_test: int,
+    seed: int = 42,
+    on_progress: Callable[[int], None] | None = None,
+) -> Report:
+    """The same from an official Common Voice archive (tar.gz), as many clips as asked for."""
+    _refuse_started(run)
+    candidates = common_voice.candidates(archive, n_train, n_test, seed)
+    return prepare_dataset(candidates, run.dataset_dir, token_counter(), seed, on_progress)
+
+
+def train(run: Run, config: TrainConfig) -> None:
+    """Write the specification and start the worker; returns at once. Pressing twice is harmless.
+
+    Raises InputError when the data or the language do not fit, RunError when the run has started.
+    """
+    check_language(config.base, config.language)
+    if not run.dataset_dir.exists():
+        raise InputError("dataset_missing", run=run.id)
+    report = read_report(run.dataset_dir)
+    if not report.n_train or not report.n_test:
+        raise InputError("too_few_clips")
+    run.write_spec(Spec(config, time.time(), _versions()))
+    jobs.start(run)
+
+
+def again(run: Run) -> Run:
+    """A new run on the same dataset, to be trained with other settings. The clips are hard links."""
+    new = Run.create(run.dir.parent)
+    shutil.copytree(run.dataset_dir, new.dataset_dir, copy_function=os.link)
+    return new
+
+
+def _versions() -> dict[str, str]:
+    found = {dist.metadata["Name"].lower(): dist.version for dist in metadata.distributions()}
+    return {name: found[name] for name in VERSIONED if name in found}
+
+
+def _refuse_started(run: Run) -> None:
+    """Raises RunError when the run's training was started: its data must not change any more."""
+    if run.spec_path.exists():
+        raise RunError("run_has_started", run=run.id)
+
+
+def compare(run: Run) -> bool:
+    """Start measuring base and tuned on the held-out clips; False when a second press
+    found the worker started. Raises RunError when there is no adapter or its worker is busy.
+    """
+    _require_adapter(run)
+    return jobs.start(run, "compare")
+
+
+def push(run: Run, token: str, repo_name: str, private: bool = True) -> hub.PushResult:
+    """Put the adapter, with its card, into the token owner's own account."""
+    _require_adapter(run)
+    return hub.push(run, token, repo_name, private)
+
+
+def download(run: Run) -> Path:
+    """The adapter with its card as one ZIP."""
+    _require_adapter(run)
+    return package.zip_adapter(run)
+
+
+def _require_adapter(run: Run) -> None:
+    if not run.has_adapter:
+        raise RunError("adapter_missing", run=run.id)
+    if jobs.is_alive(run):
+        raise RunError("run_busy", run=run.id)

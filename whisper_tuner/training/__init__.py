@@ -1,0 +1,1 @@
+"""Training: features, batches, the Trainer, its callbacks. Knows runs, never the page."""

@@ -1,0 +1,29 @@
+"""The adapter on disk: what plain transformers + peft need to use it, and nothing else."""
+
+import shutil
+from pathlib import Path
+
+import torch
+from peft import PeftModel
+from transformers import WhisperProcessor
+
+from whisper_tuner.errors import TrainingError
+
+
+def save_adapter(model: PeftModel, processor: WhisperProcessor, adapter_dir: Path, step: int) -> None:
+    """Write weights (safetensors), processor and generation files, replacing an earlier save whole.
+
+    Raises TrainingError when a weight is not finite: such an adapter is never saved.
+    """
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    if not all(torch.isfinite(weight).all() for weight in trained):
+        raise TrainingError("training_not_finite", step=step)
+    temporary = adapter_dir.with_name(f".{adapter_dir.name}-new")
+    shutil.rmtree(temporary, ignore_errors=True)
+    model.save_pretrained(temporary, save_embedding_layers=False)
+    (temporary / "README.md").unlink(missing_ok=True)  # PEFT's template; the card is ours
+    processor.save_pretrained(temporary)
+    processor.feature_extractor.save_pretrained(temporary)  # transformers 5 leaves this file out
+    model.generation_config.save_pretrained(temporary)
+    shutil.rmtree(adapter_dir, ignore_errors=True)
+    temporary.rename(adapter_dir)

@@ -1,0 +1,92 @@
+"""From the Trainer's hooks to the run's events."""
+
+import math
+import time
+from collections.abc import Callable
+
+from transformers import (
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+
+from whisper_tuner.errors import TrainingError
+from whisper_tuner.runs.events import Event, Step
+
+
+class EventCallback(TrainerCallback):
+    """Writes a Step for every optimiser step, asks for scores, obeys stop, refuses NaN.
+
+    `emit` appends an event; `stop_asked` says whether the person pressed Stop; `score` measures
+    WER on held-out clips after `step` steps and is not called when the training ends: the whole
+    held-out set is measured then.
+    """
+
+    def __init__(
+        self,
+        emit: Callable[[Event], object],
+        stop_asked: Callable[[], bool],
+        score: Callable[[int], None],
+    ) -> None:
+        self._emit = emit
+        self._stop_asked = stop_asked
+        self._score = score
+        self._started_s = 0.0
+        self._scoring_s = 0.0
+
+    def on_train_begin(self, args: TrainingArguments, *_: object, **__: object) -> None:
+        self._started_s = time.monotonic()
+
+    def on_step_end(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **_: object,
+    ) -> TrainerControl:
+        if self._stop_asked():
+            control.should_training_stop = True
+        return control
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **_: object,
+    ) -> None:
+        if not logs or "loss" not in logs:
+            return
+        loss = float(logs["loss"])
+        if not math.isfinite(loss):
+            raise TrainingError("training_not_finite", step=state.global_step)
+        elapsed_s = time.monotonic() - self._started_s
+        per_step_s = (elapsed_s - self._scoring_s) / state.global_step
+        grad_norm = float(logs.get("grad_norm") or 0.0)
+        self._emit(
+            Step(
+                step=state.global_step,
+                n_steps=state.max_steps,
+                epoch=round(state.epoch or 0.0, 3),
+                loss=loss,
+                grad_norm=grad_norm if math.isfinite(grad_norm) else 0.0,  # fp16 skips such steps
+                learning_rate=float(logs.get("learning_rate", 0.0)),
+                elapsed_s=round(elapsed_s, 1),
+                remaining_s=round(per_step_s * (state.max_steps - state.global_step), 1),
+            )
+        )
+
+    def on_epoch_end(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **_: object,
+    ) -> None:
+        if control.should_training_stop or state.global_step >= state.max_steps:
+            return
+        began_s = time.monotonic()
+        self._score(state.global_step)
+        self._scoring_s += time.monotonic() - began_s

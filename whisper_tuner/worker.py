@@ -1,0 +1,97 @@
+"""The process that does the long work of one run: `python -m whisper_tuner.worker RUN_DIR STAGE`.
+
+Waits for its turn on this device without importing torch, runs one stage, and leaves what happened
+in the run folder. The page and the command line only ever read that folder.
+"""
+
+import argparse
+import errno
+import importlib
+import os
+import sys
+import time
+import traceback
+from pathlib import Path
+
+from whisper_tuner.errors import RunError, TunerError
+from whisper_tuner.runs import jobs, locks
+from whisper_tuner.runs.context import Stopped, WorkerContext
+from whisper_tuner.runs.events import EventWriter, Failed
+from whisper_tuner.runs.folder import Run
+
+STAGES = {
+    "train": "whisper_tuner.training.stage:train",
+    "compare": "whisper_tuner.evaluation.stage:compare",
+    "tryout": "whisper_tuner.evaluation.tryout:serve",
+}
+DEVICE_LOCK_NAME = "device.lock"
+TURN_POLL_S = 0.5
+
+
+def load_stage(name: str):
+    """Import a stage only now: torch must not be loaded while waiting in the queue."""
+    module, function = STAGES[name].split(":")
+    return getattr(importlib.import_module(module), function)
+
+
+def wait_for_turn(context: WorkerContext) -> int:
+    """Wait until no earlier run is alive; returns the descriptor that holds the device's lock."""
+    device_lock = context.run.dir.parent / DEVICE_LOCK_NAME
+    while True:
+        context.check_stop()
+        if not jobs.runs_ahead(context.run):
+            lock = locks.acquire(device_lock)
+            if lock is not None:
+                return lock
+        time.sleep(TURN_POLL_S)
+
+
+def failure(error: BaseException) -> Failed:
+    """The sentence for whatever ended a stage."""
+    if isinstance(error, TunerError):
+        return Failed(error.code, error.params)
+    if type(error).__name__ == "OutOfMemoryError":  # torch's, which this process may not have loaded
+        return Failed("out_of_memory_gpu")
+    if isinstance(error, MemoryError):
+        return Failed("out_of_memory_host")
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return Failed("disk_full")
+    return Failed("worker_failed")
+
+
+def run_stage(run: Run, stage: str) -> int:
+    """Queue, run one stage, record how it ended; returns the process's exit code."""
+    context = WorkerContext(run, EventWriter(run.events_path))
+    context.obey_sigterm()
+    try:
+        context.enter("queued")
+        wait_for_turn(context)
+        load_stage(stage)(context)
+    except Stopped:
+        context.enter("stopped")
+    except Exception as error:  # the process's last line: the person must be told, whatever it was
+        traceback.print_exc()
+        context.emit(failure(error))
+        context.enter("failed")
+        return 1
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m whisper_tuner.worker", description=__doc__)
+    parser.add_argument("run_dir", type=Path)
+    parser.add_argument("stage", choices=STAGES)
+    parser.add_argument("lock_fd", type=int, nargs="?", help="descriptor of the held run lock")
+    options = parser.parse_args(arguments)
+    run = Run(options.run_dir)
+    if options.stage == "tryout":
+        load_stage("tryout")(run)
+        return 0
+    if options.lock_fd is None and locks.acquire(run.lock_path) is None:
+        raise SystemExit(RunError("run_busy", run=run.id).sentence())
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    return run_stage(run, options.stage)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
