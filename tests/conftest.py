@@ -1,8 +1,11 @@
 """What all tests share: a Hub cache with tiny Whispers, no network, folders of their own."""
 
+import json
 import os
 import shutil
+import signal
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 TEMP = Path(tempfile.mkdtemp(prefix="whisper-tuner-tests-"))
@@ -25,6 +28,7 @@ import pytest  # noqa: E402
 from tests.tiny import TINY_ID, build_hub_cache  # noqa: E402
 from whisper_tuner import steps  # noqa: E402
 from whisper_tuner.config import TrainConfig  # noqa: E402
+from whisper_tuner.runs import locks  # noqa: E402
 from whisper_tuner.runs.folder import Run  # noqa: E402
 
 
@@ -62,11 +66,14 @@ def small_source(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def prepared(hub_cache, small_source, tmp_path) -> Run:
-    """A run with its dataset, ready to be trained."""
+def prepared(hub_cache, small_source, tmp_path) -> Iterator[Run]:
+    """A run with its dataset, ready to be trained. No worker outlives the test."""
     run = Run.create(tmp_path / "runs")
     steps.prepare(run, [small_source])
-    return run
+    yield run
+    for lock in run.dir.parent.glob("*/worker.lock"):
+        if locks.is_held(lock):
+            os.killpg(json.loads(lock.read_text())["pid"], signal.SIGKILL)
 
 
 @pytest.fixture

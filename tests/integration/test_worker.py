@@ -117,8 +117,9 @@ def test_stop_saves_and_compare_finishes_the_job(prepared, tiny_config):
     assert time.monotonic() - began_s < 30
     assert prepared.has_adapter
     assert len(events_of(prepared, Step)) < 100
-    with pytest.raises(RunError, match="not running"):
+    with pytest.raises(RunError) as caught:
         jobs.stop(prepared)
+    assert caught.value.code == "run_not_running"
 
     assert steps.compare(prepared)
     assert wait_for_end(prepared).state == "done"

@@ -17,7 +17,9 @@ class Candidate:
 
     `name` is the name the user knows. `audio` may be a temporary file that is only there until the
     next candidate is asked for; None when a table row names a file that is not there. `text` is
-    None when no transcript was found. `problem` is the code of a finding known already ("two_rows").
+    None when no transcript was found. `split` is "train", "test" or "" (not said); `row` counts as
+    a spreadsheet does, the header being row 1. `problem` is the code of a finding known already
+    ("two_rows"); it may be about a file that is no clip ("file_ignored", `prepare.NOTES`).
     """
 
     name: str

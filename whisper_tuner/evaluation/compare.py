@@ -14,6 +14,9 @@ from whisper_tuner.evaluation.transcribe import transcribe_clips
 from whisper_tuner.runs.folder import Run
 
 
+OnBatch = Callable[[int, int], None]  # clips done, clips in all
+
+
 @dataclass(frozen=True)
 class Listener:
     """A loaded model that transcribes the clips of one run, as it was or as it was taught."""
@@ -24,7 +27,7 @@ class Listener:
     precision: str
     batch_size: int = 8
 
-    def tuned(self, clips: list[Clip], on_batch: Callable[[int, int], None] | None) -> list[str]:
+    def tuned(self, clips: list[Clip], on_batch: OnBatch | None = None) -> list[str]:
         return transcribe_clips(
             self.model,
             self.processor,
@@ -35,7 +38,7 @@ class Listener:
             on_batch,
         )
 
-    def base(self, clips: list[Clip], on_batch: Callable[[int, int], None] | None) -> list[str]:
+    def base(self, clips: list[Clip], on_batch: OnBatch | None = None) -> list[str]:
         """The same weights without the adapter: exactly the base, no second model in memory."""
         with self.model.disable_adapter():
             return self.tuned(clips, on_batch)

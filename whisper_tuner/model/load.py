@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import torch
+import transformers
 from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
 from transformers import (
     BitsAndBytesConfig,
@@ -22,6 +23,7 @@ from whisper_tuner.model.locate import model_source
 TASK = "transcribe"
 
 logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it says "inputs will be cast" per call
+transformers.logging.disable_progress_bar()  # its bar fills a log file with half lines
 
 
 def find_torch_device() -> torch.device:

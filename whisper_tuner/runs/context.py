@@ -24,6 +24,7 @@ class WorkerContext:
 
     def obey_sigterm(self) -> None:
         signal.signal(signal.SIGTERM, self._on_sigterm)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # see jobs._sigterm_blocked
 
     def _on_sigterm(self, *_: object) -> None:
         self.stop_asked = True

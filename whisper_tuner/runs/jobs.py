@@ -11,6 +11,8 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,16 +67,17 @@ def start(run: Run, stage: str = "train") -> bool:
         os.truncate(lock, 0)
         log = run.log_path.open("ab")
         command = [sys.executable, "-m", "whisper_tuner.worker", str(run.dir), stage, str(lock)]
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=worker_environment(),
-            cwd=run.dir,
-            start_new_session=True,
-            pass_fds=(lock,),
-        )
+        with _sigterm_blocked():
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=worker_environment(),
+                cwd=run.dir,
+                start_new_session=True,
+                pass_fds=(lock,),
+            )
         log.close()
         owner = {"pid": process.pid, "created": psutil.Process(process.pid).create_time()}
         os.pwrite(lock, json.dumps(owner).encode(), 0)
@@ -82,6 +85,19 @@ def start(run: Run, stage: str = "train") -> bool:
         os.close(lock)
     threading.Thread(target=_reap, args=(process, run), daemon=True).start()
     return True
+
+
+@contextmanager
+def _sigterm_blocked() -> Iterator[None]:
+    """A process started inside keeps SIGTERM waiting until it is ready to obey it.
+
+    Otherwise a Stop pressed while the worker's interpreter starts would kill it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _reap(process: subprocess.Popen, run: Run) -> None:
@@ -167,7 +183,7 @@ def runs_ahead(run: Run) -> list[Run]:
     return [other for _, other in sorted(ahead, key=lambda item: item[0])]
 
 
-def log_tail(run: Run, n_lines: int = 40) -> list[str]:
+def log_tail(run: Run, n_lines: int = 100) -> list[str]:
     """The last lines the worker printed."""
     try:
         with run.log_path.open("rb") as file:

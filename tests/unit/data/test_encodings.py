@@ -1,0 +1,75 @@
+"""Text in the encodings that real programs write: right, or a question, never mojibake."""
+
+import pytest
+
+from whisper_tuner.data.encodings import CERTAIN, decode_text
+from whisper_tuner.errors import InputError
+
+TEXTS = {
+    "chinese": "文件名,文本\n录音一.wav,今天的天气很好，我们去公园。\n录音二.wav,他是一位医生。\n",
+    "japanese": "file,text\n録音1.wav,今日はとても良い天気です。\n録音2.wav,カメラを買いました。\n",
+    "korean": "file,text\n녹음1.wav,오늘은 날씨가 아주 좋습니다.\n녹음2.wav,저는 의사입니다.\n",
+    "german": "file,text\na.wav,Der Müller fährt über die Straße – schön!\nb.wav,Ähnlich\n",
+    "french": "file,text\na.wav,« Où est l’élève ? » demanda-t-elle.\nb.wav,Ça coûte 5 €\n",
+    "russian": "file,text\nа.wav,Сегодня очень хорошая погода.\nб.wav,Он врач и я тоже.\n",
+    "greek": "file,text\na.wav,Σήμερα ο καιρός είναι πολύ καλός.\nb.wav,Είμαι γιατρός.\n",
+    "polish": "file,text\na.wav,Dziś jest bardzo ładna pogoda, byłem już w mieście.\n",
+    "taiwanese": "file,text\na.wav,今天天氣很好，我們去公園散步。\nb.wav,他是一位醫生，沒錯。\n",
+}
+
+
+@pytest.mark.parametrize("language", TEXTS)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_unicode_is_certain(language: str, encoding: str) -> None:
+    text, found = decode_text(TEXTS[language].encode(encoding), "x.csv")
+    assert text == TEXTS[language] and found in CERTAIN
+
+
+def test_utf_16_big_endian() -> None:
+    assert decode_text(b"\xfe\xff" + "é,b".encode("utf-16-be"), "x")[0] == "é,b"
+
+
+@pytest.mark.parametrize(
+    ("language", "encoding"),
+    [
+        ("chinese", "gb18030"),
+        ("chinese", "gbk"),
+        ("japanese", "cp932"),
+        ("japanese", "shift_jis"),
+        ("korean", "cp949"),
+        ("german", "cp1252"),
+        ("french", "cp1252"),
+    ],
+)
+def test_country_encodings_are_guessed_right(language: str, encoding: str) -> None:
+    text, found = decode_text(TEXTS[language].encode(encoding), "x.csv")
+    assert text == TEXTS[language] and found not in CERTAIN
+
+
+@pytest.mark.parametrize(
+    ("language", "encoding"),
+    [
+        ("russian", "cp1251"),
+        ("russian", "koi8-r"),
+        ("greek", "cp1253"),
+        ("polish", "cp1250"),
+        ("taiwanese", "big5"),
+        ("japanese", "euc-jp"),
+    ],
+)
+def test_other_encodings_are_a_question(language: str, encoding: str) -> None:
+    with pytest.raises(InputError) as caught:
+        decode_text(TEXTS[language].encode(encoding), "x.csv")
+    assert caught.value.code == "text_encoding_unknown"
+    assert caught.value.params == {"file": "x.csv"}
+
+
+def test_one_accent_is_enough_for_cp1252() -> None:
+    assert decode_text("file,text\na.wav,café\n".encode("cp1252"), "x")[0].endswith("café\n")
+
+
+@pytest.mark.parametrize("data", [b"a\0b", "file,text".encode("utf-16-le")])
+def test_nul_is_refused(data: bytes) -> None:
+    with pytest.raises(InputError) as caught:
+        decode_text(data, "x.csv")
+    assert caught.value.code == "text_not_text"

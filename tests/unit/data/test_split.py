@@ -1,0 +1,137 @@
+"""No sentence and, where it can be, no speaker on both sides; the same split every time."""
+
+import random
+from collections import Counter
+
+import pytest
+
+from whisper_tuner.data.clips import Clip
+from whisper_tuner.data.split import assign, sentence_key
+from whisper_tuner.errors import InputError
+
+
+def clip(text: str, speaker: str = "", split: str = "", name: str = "") -> Clip:
+    return Clip("", "", text, name or text, 1.0, 3, split, speaker)
+
+
+def sides(clips: list[Clip]) -> dict[str, set[str]]:
+    """The sentences of each side."""
+    found: dict[str, set[str]] = {"train": set(), "test": set()}
+    for one in clips:
+        found[one.split].add(sentence_key(one.text))
+    return found
+
+
+MANY = [clip(f"sentence number {i}") for i in range(100)]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Hello, world!", "hello world"),
+        ("  Hello \n world", "HELLO WORLD"),
+        ("L’été", "l'été"),
+        ("e\u0301", "é"),
+        ("Ｆｕｌｌ　ｗｉｄｔｈ", "full width"),
+        ("Straße", "STRASSE"),
+        ("今天，天气好。", "今天天气好"),
+    ],
+)
+def test_the_same_sentence(one: str, other: str) -> None:
+    assert sentence_key(one) == sentence_key(other)
+
+
+def test_marks_make_a_difference() -> None:
+    assert sentence_key("नमस्ते") == "नमस्ते" and sentence_key("كَتَبَ") != sentence_key("كُتِبَ")
+
+
+def test_about_a_fifth_is_kept_for_the_test() -> None:
+    clips, findings = assign(MANY, seed=1)
+    assert Counter(c.split for c in clips) == {"train": 80, "test": 20} and findings == []
+    assert [c.text for c in clips] == [c.text for c in MANY]
+    assert Counter(c.split for c in assign(MANY, seed=1, max_test=7)[0])["test"] == 7
+
+
+def test_order_does_not_matter_but_the_seed_does() -> None:
+    shuffled = random.Random(5).sample(MANY, len(MANY))
+    first, again = (sides(assign(clips, seed=1)[0]) for clips in (MANY, shuffled))
+    assert first == again
+    assert first != sides(assign(MANY, seed=2)[0])
+
+
+def test_copies_of_a_sentence_stay_together() -> None:
+    copies = [clip(f"Sentence {i // 4}{'!' * (i % 4)}", name=str(i)) for i in range(200)]
+    for seed in range(20):
+        found = sides(assign(copies, seed)[0])
+        assert not found["train"] & found["test"] and all(found.values())
+
+
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_a_handful_has_one_test_clip(n: int) -> None:
+    assert Counter(c.split for c in assign(MANY[:n], seed=3)[0])["test"] == 1
+
+
+def test_two_sentences_read_many_times() -> None:
+    clips, _ = assign([clip("yes"), clip("no")] * 10, seed=3)
+    assert Counter(c.split for c in clips) == {"train": 10, "test": 10}
+
+
+@pytest.mark.parametrize("clips", [[], [clip("only one")], [clip("Same."), clip("same")]])
+def test_too_few(clips: list[Clip]) -> None:
+    with pytest.raises(InputError) as caught:
+        assign(clips, seed=1)
+    assert caught.value.code == "too_few_clips"
+    assert caught.value.params == {"n_sentences": min(1, len(clips))}
+
+
+def test_five_speakers_do_not_cross() -> None:
+    clips = [clip(f"s {i}", speaker=f"p{i % 6}") for i in range(120)]
+    for seed in range(10):
+        found, findings = assign(clips, seed)
+        speakers = {side: {c.speaker for c in found if c.split == side} for side in sides(found)}
+        assert not speakers["train"] & speakers["test"] and findings == []
+        assert Counter(c.split for c in found)["test"] == 20
+
+
+def test_four_speakers_may_cross() -> None:
+    clips = [clip(f"s {i}", speaker=f"p{i % 4}") for i in range(100)]
+    found, findings = assign(clips, seed=1)
+    assert Counter(c.split for c in found)["test"] == 20 and findings == []
+
+
+def test_everybody_reads_the_same_sentences() -> None:
+    clips = [clip(f"s {i % 20}", speaker=f"p{i // 20}", name=str(i)) for i in range(120)]
+    found, findings = assign(clips, seed=1)
+    both = sides(found)
+    assert not both["train"] & both["test"] and all(both.values())
+    assert [(f.code, f.refused) for f in findings] == [("speakers_in_both_splits", False)]
+
+
+def test_a_given_split_is_kept() -> None:
+    clips = [clip(f"s {i}", split="test" if i < 50 else "train") for i in range(99)]
+    found, findings = assign([*clips, clip("no word")], seed=1)
+    assert [c.split for c in found] == ["test"] * 50 + ["train"] * 50 and findings == []
+
+
+def test_a_sentence_given_to_both_is_refused_for_training() -> None:
+    given = [clip("One.", split="test"), clip("one", split="train", name="b"), clip("two")]
+    found, findings = assign([*given, clip("one", name="c"), clip("three", split="train")], seed=1)
+    assert [(c.text, c.split) for c in found] == [
+        ("One.", "test"),
+        ("two", "train"),
+        ("three", "train"),
+    ]
+    expected = [("sentence_in_both_splits", name, True) for name in ("b", "c")]
+    assert [(f.code, f.clip, f.refused) for f in findings] == expected
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_split_with_one_side_is_no_split(split: str) -> None:
+    found, _ = assign([clip(c.text, split=split) for c in MANY], seed=1)
+    assert sides(found) == sides(assign(MANY, seed=1)[0])
+
+
+def test_a_split_whose_training_side_is_all_leaks_is_no_split() -> None:
+    clips = [clip("a", split="test"), clip("A", split="train"), clip("b", split="test")]
+    found, findings = assign(clips, seed=1)
+    assert findings == [] and all(sides(found).values()) and len(found) == 3

@@ -1,0 +1,101 @@
+"""Bytes that a person saved as text → text, when nothing says in which encoding.
+
+UTF-8 and UTF-16 with a byte order mark are certain. Everything else is what an old Excel wrote in
+the country's own encoding, and most of these encodings decode most bytes without an error: "ül" in
+cp1252 is one rare Chinese character in GB18030. So an encoding is taken only when the text it gives
+looks like its language, from the most to the least particular. When none does, we ask the user to
+save as UTF-8: a wrong guess would teach the model garbage.
+"""
+
+import codecs
+import unicodedata
+from collections.abc import Callable
+
+from whisper_tuner.errors import InputError
+
+BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+CERTAIN = frozenset({"utf-8", *BYTE_ORDER_MARKS.values()})
+CP1252_MARKS = frozenset("“”‘’„‚–—…«»‹›°€£§¡¿·•ªº\u00a0")
+CP1252_LETTERS = frozenset("ŠšŽžŒœŸ") | {chr(c) for c in range(0xC0, 0x100)} - frozenset("×÷")
+
+
+def decode_text(data: bytes, name: str) -> tuple[str, str]:
+    """The text of a file and its encoding; compare with `CERTAIN` to know whether it is a guess.
+
+    Raises: InputError text_not_text (NUL characters inside), text_encoding_unknown.
+    """
+    encoding = likely_encoding(data)
+    if encoding is None:
+        raise InputError("text_encoding_unknown", file=name)
+    text = data.decode(encoding)
+    if "\0" in text:
+        raise InputError("text_not_text", file=name)
+    return text, encoding
+
+
+def likely_encoding(data: bytes) -> str | None:
+    """The encoding these bytes are most likely in; None when nothing fits."""
+    for mark, encoding in BYTE_ORDER_MARKS.items():
+        if data.startswith(mark):
+            return encoding if _decodes(data, encoding) is not None else None
+    if _decodes(data, "utf-8") is not None:
+        return "utf-8"
+    for encoding, fits in GUESSES.items():
+        text = _decodes(data, encoding)
+        if text is not None and fits([char for char in text if char > "\x7f"], text):
+            return encoding
+    return None
+
+
+def _decodes(data: bytes, encoding: str) -> str | None:
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError:
+        return None
+
+
+def _is_chinese(foreign: list[str], text: str) -> bool:
+    """Everyday Chinese: rows 01-03 (marks) and 16-55 (3,755 common characters) of GB 2312.
+
+    Korean in cp949 falls into rows 16-40 only, where Chinese also has 是, 我, 有, 在 (rows 41-55);
+    Cyrillic and Greek fall into the rare rows 56-87.
+    """
+    codes = [char.encode("gb18030") for char in foreign]
+    codes = [code for code in codes if len(code) == 2 and code[1] >= 0xA1]
+    hanzi = [code[0] for code in codes if 0xB0 <= code[0] <= 0xD7]
+    marks = [code[0] for code in codes if 0xA1 <= code[0] <= 0xA3]
+    n_late = sum(lead >= 0xC9 for lead in hanzi)
+    return len(hanzi) + len(marks) >= 0.9 * len(foreign) and n_late >= 0.1 * len(hanzi) > 0
+
+
+def _is_japanese(foreign: list[str], text: str) -> bool:
+    """Japanese is never without kana; cp932's half-width kana are how Chinese looks in it."""
+    n_kana = sum("\u3040" <= char <= "\u30ff" for char in foreign)
+    n_half = sum("\uff61" <= char <= "\uff9f" for char in foreign)
+    return n_kana >= 0.2 * len(foreign) and n_half <= 0.1 * len(foreign)
+
+
+def _is_korean(foreign: list[str], text: str) -> bool:
+    """Korean syllables; a dozen, because a few could as well be Chinese from rows 16-40."""
+    n_hangul = sum("\uac00" <= char <= "\ud7a3" for char in foreign)
+    return n_hangul >= max(12, 0.9 * len(foreign))
+
+
+def _is_western(foreign: list[str], text: str) -> bool:
+    """Western European: a few accents among plain letters. Polish would show ³, Russian ïðè."""
+    if not set(foreign) <= CP1252_LETTERS | CP1252_MARKS:
+        return False
+    n_letters = sum(unicodedata.category(char).startswith("L") for char in text)
+    return sum(char in CP1252_LETTERS for char in foreign) <= 0.25 * n_letters
+
+
+GUESSES: dict[str, Callable[[list[str], str], bool]] = {
+    "cp932": _is_japanese,
+    "gb18030": _is_chinese,
+    "cp949": _is_korean,
+    "cp1252": _is_western,
+}

@@ -1,0 +1,195 @@
+"""Candidates from any source → a dataset folder, with a finding for all that is wrong with them."""
+
+import hashlib
+import shutil
+import tempfile
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from whisper_tuner.audio import SAMPLE_RATE, decode, write_flac
+from whisper_tuner.data.clips import CLIPS_DIR_NAME, Candidate, Clip, Finding, Report, write_dataset
+from whisper_tuner.data.split import assign, sentence_key
+from whisper_tuner.errors import AudioError, InputError
+
+MAX_TOKENS = 448  # positions of Whisper's decoder (openai/whisper, n_text_ctx)
+SHORT_CLIP_S = 0.5
+FULL_SCALE = 0.985  # resampling moves clipped samples a little away from 1.0
+MAX_CLIPPED_SHARE = 0.01
+MAX_WORDS_PER_S = 8  # nobody speaks faster: the transcript is longer than the recording
+# Problems of a candidate that is no clip: said, not counted.
+NOTES = frozenset({"file_ignored", "table_encoding_guessed"})
+# Zero-width (non-)joiners are spelling in Persian and Indic scripts. All other format characters
+# (Unicode category Cf) are invisible: direction marks, soft hyphens, byte order marks.
+KEPT_FORMAT_CHARACTERS = frozenset("\u200c\u200d")
+
+
+def prepare(
+    candidates: Iterable[Candidate],
+    dataset_dir: Path,
+    count_tokens: Callable[[str], int],
+    seed: int = 42,
+    on_progress: Callable[[int], None] | None = None,
+) -> Report:
+    """Decode, check and split every candidate and write the dataset, replacing an older one.
+
+    `count_tokens`: tokens of a transcript as the decoder gets it, special tokens included.
+    `on_progress` hears how many candidates are done. The folder appears in one step at the end, so
+    a crash leaves the older dataset or none. When nothing can be trained on, the report has no
+    clips and the finding `no_usable_clips` or `too_few_clips`, and the dataset is empty.
+
+    Raises: InputError when the source as a whole cannot be read.
+    """
+    dataset_dir.parent.mkdir(parents=True, exist_ok=True)
+    work_dir = Path(tempfile.mkdtemp(prefix=f".{dataset_dir.name}-", dir=dataset_dir.parent))
+    try:
+        (work_dir / CLIPS_DIR_NAME).mkdir()
+        report = _fill(work_dir, candidates, count_tokens, seed, on_progress)
+        _replace(dataset_dir, work_dir)
+    finally:
+        shutil.rmtree(work_dir, ignore_errors=True)
+    return report
+
+
+def clean_text(text: str) -> str:
+    """NFC, single spaces, without control characters and invisible direction marks."""
+    shown = (
+        " " if unicodedata.category(char) == "Cc" else char
+        for char in unicodedata.normalize("NFC", text)
+        if unicodedata.category(char) != "Cf" or char in KEPT_FORMAT_CHARACTERS
+    )
+    return " ".join("".join(shown).split())
+
+
+def _fill(
+    work_dir: Path,
+    candidates: Iterable[Candidate],
+    count_tokens: Callable[[str], int],
+    seed: int,
+    on_progress: Callable[[int], None] | None,
+) -> Report:
+    clips: list[Clip] = []
+    findings: list[Finding] = []
+    first_copies: dict[bytes, str] = {}
+    n_found = 0
+    for n_done, candidate in enumerate(candidates, start=1):
+        n_found += candidate.problem not in NOTES
+        checked = _check(candidate, count_tokens)
+        if isinstance(checked, Finding):
+            findings.append(checked)
+        else:
+            samples, clip = checked
+            clip = replace(clip, id=f"{len(clips) + 1:06d}")
+            clip = replace(clip, audio=f"{CLIPS_DIR_NAME}/{clip.id}.flac")
+            write_flac(work_dir / clip.audio, samples)
+            clips.append(clip)
+            original = first_copies.setdefault(hashlib.sha256(samples).digest(), clip.name)
+            findings += _warnings(samples, clip, candidate.row, original)
+        if on_progress is not None:
+            on_progress(n_done)
+    clips, more = _split(clips, n_found, work_dir, seed)
+    report = _report(n_found, clips, findings + more)
+    write_dataset(work_dir, clips, report)
+    return report
+
+
+def _check(
+    candidate: Candidate, count_tokens: Callable[[str], int]
+) -> tuple[np.ndarray, Clip] | Finding:
+    """The sound and the clip, still without id and path, or why it is refused."""
+
+    def refusal(code: str, **params: object) -> Finding:
+        return Finding(code, candidate.name, True, candidate.row, params)
+
+    if candidate.problem:
+        return replace(refusal(candidate.problem), refused=candidate.problem not in NOTES)
+    if candidate.audio is None:
+        return refusal("audio_missing")
+    if candidate.text is None:
+        return refusal("transcript_missing")
+    text = clean_text(candidate.text)
+    if not sentence_key(text):
+        return refusal("transcript_empty")
+    n_tokens = count_tokens(text)
+    if n_tokens > MAX_TOKENS:
+        return refusal("transcript_too_long", n_tokens=n_tokens, limit=MAX_TOKENS)
+    try:
+        samples = decode(candidate.audio, candidate.name)
+    except AudioError as error:
+        return refusal(error.code, **error.params)
+    clip = Clip(
+        id="",
+        audio="",
+        text=text,
+        name=candidate.name,
+        duration_s=round(len(samples) / SAMPLE_RATE, 3),
+        n_tokens=n_tokens,
+        split=candidate.split,
+        speaker=candidate.speaker,
+    )
+    return samples, clip
+
+
+def _warnings(samples: np.ndarray, clip: Clip, row: int | None, original: str) -> list[Finding]:
+    """What is odd about a clip that is used all the same; `original` had the same sound first."""
+    clipped = float(np.mean(np.abs(samples) >= FULL_SCALE))
+    words_per_s = len(clip.text.split()) / clip.duration_s
+    seconds = round(clip.duration_s, 1)
+    odd = {
+        "audio_clipped": (clipped > MAX_CLIPPED_SHARE, {"percent": round(100 * clipped)}),
+        "audio_very_short": (clip.duration_s < SHORT_CLIP_S, {"seconds": seconds}),
+        "speech_rate_odd": (words_per_s > MAX_WORDS_PER_S, {"words_per_s": round(words_per_s)}),
+        "audio_duplicate": (original != clip.name, {"original": original}),
+    }
+    return [
+        Finding(code, clip.name, False, row, params)
+        for code, (found, params) in odd.items()
+        if found
+    ]
+
+
+def _split(
+    clips: list[Clip], n_found: int, work_dir: Path, seed: int
+) -> tuple[list[Clip], list[Finding]]:
+    """The clips with their splits; the sound of those that are not kept is removed."""
+    kept: list[Clip] = []
+    if clips:
+        try:
+            kept, findings = assign(clips, seed)
+        except InputError as error:
+            findings = [Finding(error.code, clip="", refused=False, params=error.params)]
+    else:
+        params = {"n_found": n_found}
+        findings = [Finding("no_usable_clips", clip="", refused=False, params=params)]
+    kept_ids = {clip.id for clip in kept}
+    for clip in clips:
+        if clip.id not in kept_ids:
+            (work_dir / clip.audio).unlink()
+    return kept, findings
+
+
+def _report(n_found: int, clips: list[Clip], findings: list[Finding]) -> Report:
+    train = [clip.duration_s for clip in clips if clip.split == "train"]
+    test = [clip.duration_s for clip in clips if clip.split == "test"]
+    return Report(
+        n_found=n_found,
+        n_train=len(train),
+        n_test=len(test),
+        train_s=round(sum(train), 3),
+        test_s=round(sum(test), 3),
+        findings=findings,
+    )
+
+
+def _replace(dataset_dir: Path, work_dir: Path) -> None:
+    """Put the new folder in the place of the old one; the old one goes the way of `work_dir`."""
+    if dataset_dir.exists():
+        old_dir = work_dir.with_name(f"{work_dir.name}-old")
+        dataset_dir.rename(old_dir)
+        work_dir.rename(dataset_dir)
+        shutil.rmtree(old_dir)
+    else:
+        work_dir.rename(dataset_dir)
