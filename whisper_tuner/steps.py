@@ -64,7 +64,7 @@ def train(run: Run, config: TrainConfig) -> None:
         raise InputError("dataset_missing", run=run.id)
     report = read_report(run.dataset_dir)
     if not report.n_train or not report.n_test:
-        raise InputError("too_few_clips")
+        raise InputError("dataset_not_usable", run=run.id)
     run.write_spec(Spec(config, time.time(), _versions()))
     jobs.start(run)
 

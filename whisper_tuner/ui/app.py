@@ -1,0 +1,187 @@
+"""Assembles the page: header, four steps, and the events that redraw them from the run's folder.
+
+Nothing is kept here between two events. A browser remembers the id of its run; whatever is shown
+comes from that run's folder, so a reload, a second tab or a restarted page show the same.
+"""
+
+from pathlib import Path
+
+import gradio as gr
+from gradio.events import Dependency
+
+from whisper_tuner.locales import LANGUAGES
+from whisper_tuner.runs import jobs
+from whisper_tuner.runs.device import find_device
+from whisper_tuner.runs.events import read_events
+from whisper_tuner.runs.folder import Run, default_root
+from whisper_tuner.runs.tryout import TryOut
+from whisper_tuner.ui import files_route, fragments, security
+from whisper_tuner.ui.compare_step import CompareStep
+from whisper_tuner.ui.data_step import DataStep
+from whisper_tuner.ui.language import (
+    HEAD,
+    ON_LOAD_JS,
+    ON_SWITCH_JS,
+    TRANSLATIONS,
+    label,
+    static_html,
+)
+from whisper_tuner.ui.publish_step import PublishStep
+from whisper_tuner.ui.session import QUIET, Page, Updates, browser_state, find_run, has_dataset
+from whisper_tuner.ui.theme import THEME
+from whisper_tuner.ui.train_step import TrainStep
+
+POLL_S = 1.0
+CACHE_CHECK_S, CACHE_AGE_S = 600, 3600  # uploads are deleted an hour after they came
+MAX_UPLOAD = "4gb"  # one file; larger Common Voice archives are for the command line
+TAB_NAMES = ("recordings", "train", "compare", "take")
+
+
+def build() -> gr.Blocks:
+    with gr.Blocks(
+        title=fragments.TITLE, analytics_enabled=False, delete_cache=(CACHE_CHECK_S, CACHE_AGE_S)
+    ) as blocks:
+        with gr.Row(elem_id="header"):
+            gr.HTML(static_html(fragments.header), elem_classes="grow")
+            lang = gr.Radio(
+                [(name, code) for code, name in LANGUAGES.items()],
+                value="en",
+                show_label=False,
+                container=False,
+                elem_id="language",
+            )
+        page = Page(
+            device=find_device(),
+            tryout=TryOut(),
+            lang=lang,
+            run_id=browser_state("run"),
+            spoken=browser_state("spoken"),
+            steps=gr.Tabs(elem_id="steps", render=False),
+            timer=gr.Timer(POLL_S, active=False),
+        )
+        page.steps.render()
+        with page.steps:
+            tabs = []
+            parts = []
+            for name, kind in zip(
+                TAB_NAMES, (DataStep, TrainStep, CompareStep, PublishStep), strict=True
+            ):
+                with gr.Tab(label(f"page_step_{name}"), id=name) as tab:
+                    parts.append(kind(page))
+                tabs.append(tab)
+        PageView(page, tabs, *parts).wire(blocks)
+    return blocks
+
+
+class PageView:
+    """All four steps, drawn together."""
+
+    def __init__(
+        self,
+        page: Page,
+        tabs: list[gr.Tab],
+        data: DataStep,
+        train: TrainStep,
+        compare: CompareStep,
+        take: PublishStep,
+    ) -> None:
+        self.page, self.tabs = page, tabs
+        self.train, self.compare = train, compare
+        self.parts = (data, train, compare, take)
+        self.seen = gr.State("")
+        self.inputs = [page.lang, page.run_id, *(i for part in self.parts for i in part.inputs)]
+        self.outputs = [page.timer, *(o for part in self.parts for o in part.outputs)]
+
+    def wire(self, blocks: gr.Blocks) -> None:
+        page, train = self.page, self.train
+        for part in self.parts:
+            part.wire(self.then_redraw)
+        asked = blocks.load(
+            self.resume,
+            self.inputs,
+            [page.lang, page.run_id, page.steps, *self.outputs],
+            js=ON_LOAD_JS,
+            **QUIET,
+        )
+        base = [page.run_id, train.form.base]
+        asked.then(train.ask_hub, base, [train.offline, train.form.base], **QUIET)
+        page.lang.input(self.draw, self.inputs, self.outputs, js=ON_SWITCH_JS, **QUIET)
+        page.timer.tick(self.tick, [*self.inputs, self.seen], [*self.outputs, self.seen], **QUIET)
+
+    def then_redraw(self, event: Dependency) -> Dependency:
+        return event.then(self.draw, self.inputs, self.outputs, **QUIET)
+
+    def draw(self, lang: str, run_id: str, *values: object) -> Updates:
+        """Every step from the run's folder."""
+        run = find_run(run_id)
+        rest = iter(values)
+        updates: Updates = {
+            self.page.timer: gr.Timer(active=run is not None and jobs.is_alive(run))
+        }
+        for part in self.parts:
+            updates |= part.show(lang, run, *(next(rest) for _ in part.inputs))
+        return updates
+
+    def resume(self, lang: str, run_id: str, *values: object) -> Updates:
+        """A page was opened: find its run again, and the step it is at."""
+        run = find_run(run_id)
+        return {
+            self.page.lang: lang,
+            self.page.run_id: run.id if run else "",
+            self.page.steps: gr.Tabs(selected=step_of(run)),
+            **self.draw(lang, run_id, *values),
+        }
+
+    def tick(self, lang: str, run_id: str, *values: object) -> Updates:
+        """Once a second while the run is alive: what is new; everything when it has ended."""
+        *rest, seen = values
+        run = find_run(run_id)
+        if run is None:
+            return {self.page.timer: gr.Timer(active=False)}
+        records = read_events(run.events_path)
+        status = jobs.status(run, records)
+        if not status.alive:
+            return {**self.draw(lang, run_id, *rest), self.seen: ""}
+        clocks = self.train.clock(lang, run, status, records) | self.compare.clock(
+            lang, run, status
+        )
+        now = f"{run.id} {len(records)} {status.ahead} {lang}"
+        if now == seen:
+            return clocks
+        return {**clocks, **self.train.live(lang, run, status, records), self.seen: now}
+
+
+def step_of(run: Run | None) -> str:
+    """The step that a returning visitor wants to see."""
+    if not has_dataset(run):
+        return "recordings"
+    if run.comparison_path.exists() and not jobs.is_alive(run):
+        return "compare"
+    return "train"
+
+
+def launch() -> None:
+    """Serve the page; host and port as Gradio's own variables say (GRADIO_SERVER_PORT, …)."""
+    blocks = build().queue(max_size=64, api_open=False)
+    _, url, _ = blocks.launch(
+        quiet=True,
+        prevent_thread_lock=True,
+        max_threads=80,
+        max_file_size=MAX_UPLOAD,
+        allowed_paths=[],
+        blocked_paths=[str(default_root())],
+        show_error=False,
+        run_history=False,
+        enable_monitoring=False,
+        mcp_server=False,
+        pwa=False,
+        footer_links=[],
+        ssr_mode=False,
+        app_kwargs={"middleware": security.middleware(), "routes": files_route.ROUTES},
+        i18n=TRANSLATIONS,
+        theme=THEME,
+        css_paths=Path(__file__).parent / "style.css",
+        head=HEAD,
+    )
+    print(f"{fragments.TITLE}: {url}", flush=True)
+    blocks.block_thread()

@@ -1,0 +1,203 @@
+"""Step 1: recordings in, and what was found wrong with them."""
+
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import gradio as gr
+
+from whisper_tuner import steps
+from whisper_tuner.audio import AUDIO_SUFFIXES
+from whisper_tuner.data import common_voice
+from whisper_tuner.data.clips import Report, read_clips, read_report
+from whisper_tuner.errors import TunerError
+from whisper_tuner.locales import text
+from whisper_tuner.runs.folder import Run, default_root
+from whisper_tuner.ui import fragments, views
+from whisper_tuner.ui.language import label, static_html
+from whisper_tuner.ui.session import PRIVATE, QUIET, Page, Redraw, Updates, find_run, has_dataset
+
+N_TRAIN_CLIPS, N_TEST_CLIPS, MAX_CLIPS = 200, 50, 10_000
+FILTERS = ("all", "problems", "train", "test")
+PROGRESS = gr.Progress()  # Gradio gives every call a tracker of its own in its place
+Prepare = Callable[[Run, Callable[[int], None]], Report]
+
+
+class DataStep:
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        with gr.Row(elem_classes="card example", equal_height=True):
+            gr.HTML(static_html(fragments.example), elem_classes="grow")
+            self.example = gr.Button(label("page_example_button"), variant="primary", scale=0)
+        with gr.Tabs():
+            with gr.Tab(label("page_own_tab")):
+                gr.HTML(static_html(fragments.own_help))
+                self.files = gr.File(
+                    label=label("page_own_files"), file_count="multiple", height=150
+                )
+                self.check = gr.Button(label("page_check_button"), variant="primary")
+            with gr.Tab(label("page_cv_tab")):
+                gr.HTML(static_html(fragments.archive_help))
+                self.archive = gr.File(label=label("page_cv_file"), height=150)
+                self.archive_language = gr.HTML()
+                with gr.Row():
+                    self.n_train = _count(N_TRAIN_CLIPS, "page_cv_train")
+                    self.n_test = _count(N_TEST_CLIPS, "page_cv_test")
+                self.choose = gr.Button(label("page_cv_button"), variant="primary")
+        self.notice = gr.HTML(elem_id="data-notice")
+        self.summary = gr.HTML(elem_id="data-summary")
+        with gr.Column(visible=False) as self.found:
+            choices = [(label(f"page_filter_{name}"), name) for name in FILTERS]
+            self.filter = gr.Radio(
+                choices, value="all", label=label("page_filter"), elem_classes="plain"
+            )
+            self.table = gr.Dataframe(
+                headers=views.columns("en"),
+                datatype="str",
+                interactive=False,
+                wrap=True,
+                max_height=420,
+                show_search="search",
+                column_widths=["20%", "10%", "32%", "12%", "26%"],
+                elem_id="clips",
+            )
+            self.forward = gr.Button(label("page_continue_train"), variant="primary")
+        self.inputs = [self.filter]
+        self.outputs = [self.summary, self.found, self.table, self.forward]
+
+    def show(self, lang: str, run: Run | None, shown: str) -> Updates:
+        """What the run's folder says about its recordings."""
+        if not has_dataset(run):
+            html = views.paragraph(text("data_empty", lang), "empty")
+            return {self.summary: html, self.found: gr.Column(visible=False)}
+        clips, report = read_clips(run.dataset_dir), read_report(run.dataset_dir)
+        html = views.data_summary(clips, report, lang)
+        if run.spec_path.exists():
+            html += views.paragraph(text("data_locked", lang), "note")
+        rows = views.clip_rows(clips, report, lang, shown)
+        return {
+            self.summary: html,
+            self.found: gr.Column(visible=True),
+            self.table: gr.Dataframe(value=rows, headers=views.columns(lang)),
+            self.forward: gr.Button(visible=bool(report.n_train and report.n_test)),
+        }
+
+    def wire(self, then_redraw: Redraw) -> None:
+        page = self.page
+        made = [self.notice, page.run_id, page.spoken]
+        # Preparing keeps a core busy: two at a time leave the page usable for everybody.
+        busy = {**PRIVATE, "concurrency_limit": 2, "concurrency_id": "prepare"}
+        busy["show_progress_on"] = self.notice
+        then_redraw(self.example.click(self.prepare_example, [page.lang], made, **busy))
+        then_redraw(self.check.click(self.prepare_files, [page.lang, self.files], made, **busy))
+        chosen = [page.lang, self.archive, self.n_train, self.n_test]
+        then_redraw(self.choose.click(self.prepare_archive, chosen, made, **busy))
+        self.archive.upload(
+            self.find_language, [page.lang, self.archive], [self.archive_language], **PRIVATE
+        )
+        self.filter.input(
+            self.filter_clips, [page.lang, page.run_id, self.filter], [self.table], **QUIET
+        )
+        self.forward.click(lambda: gr.Tabs(selected="train"), None, page.steps, **QUIET)
+
+    def prepare_example(self, lang: str, progress: gr.Progress = PROGRESS) -> tuple:
+        paths = [steps.EXAMPLE_DIR / "metadata.csv", steps.EXAMPLE_DIR / "clips"]
+
+        def prepare(run: Run, tell: Callable[[int], None]) -> Report:
+            return steps.prepare(run, paths, on_progress=tell)
+
+        return _prepare(lang, prepare, progress, n_recordings(paths), steps.EXAMPLE_LANGUAGE)
+
+    def prepare_files(
+        self, lang: str, files: list[str] | None, progress: gr.Progress = PROGRESS
+    ) -> tuple:
+        paths = [Path(file) for file in files or []]
+
+        def prepare(run: Run, tell: Callable[[int], None]) -> Report:
+            return steps.prepare(run, paths, on_progress=tell)
+
+        return _prepare(lang, prepare, progress, n_recordings(paths))
+
+    def prepare_archive(
+        self,
+        lang: str,
+        archive: str | None,
+        n_train: float,
+        n_test: float,
+        progress: gr.Progress = PROGRESS,
+    ) -> tuple:
+        if archive is None:
+            return views.paragraph(text("cv_no_file", lang), "problem"), gr.skip(), gr.skip()
+        path = Path(archive)
+
+        def prepare(run: Run, tell: Callable[[int], None]) -> Report:
+            return steps.prepare_common_voice(
+                run, path, int(n_train), int(n_test), on_progress=tell
+            )
+
+        n_asked = int(n_train) + int(n_test)
+        return _prepare(lang, prepare, progress, n_asked, _archive_language(path))
+
+    def find_language(self, lang: str, archive: str | None) -> str:
+        """Which language an archive holds, said as soon as it is uploaded."""
+        if archive is None:
+            return ""
+        try:
+            locales = common_voice.locales(Path(archive))
+        except TunerError as error:
+            return views.paragraph(error.sentence(lang), "problem")
+        code = common_voice.whisper_language(locales[0])
+        if code is None:
+            told = text("data_language_unsupported", lang, locale=locales[0])
+            return views.paragraph(told, "note")
+        name = text(f"language_{code}", lang)
+        return views.paragraph(text("data_language_found", lang, language=name))
+
+    def filter_clips(self, lang: str, run_id: str, shown: str) -> object:
+        from_folder = self.show(lang, find_run(run_id), shown)
+        return from_folder.get(self.table, gr.skip())
+
+
+def _prepare(
+    lang: str, prepare: Prepare, progress: gr.Progress, n_total: int, language: str | None = None
+) -> tuple:
+    """Prepare a new run; a source that cannot be read leaves the run that was shown before."""
+
+    def tell(n: int) -> None:
+        progress(n / max(n, n_total, 1), desc=text("data_checking", lang, n=n))
+
+    tell(0)
+
+    run = Run.create(default_root())
+    try:
+        prepare(run, tell)
+    except TunerError as error:
+        shutil.rmtree(run.dir)
+        return views.paragraph(error.sentence(lang), "problem"), gr.skip(), gr.skip()
+    return "", run.id, language or ""  # a language left over from before would be a silent mistake
+
+
+def n_recordings(paths: list[Path]) -> int:
+    """About how many recordings an upload holds, to show how far the check is."""
+    names: list[str] = []
+    for path in paths:
+        if path.is_dir():
+            names += [file.name for file in path.rglob("*")]
+        elif zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                names += archive.namelist()
+        else:
+            names.append(path.name)
+    return sum(Path(name).suffix.lower() in AUDIO_SUFFIXES for name in names)
+
+
+def _archive_language(path: Path) -> str | None:
+    try:
+        return common_voice.whisper_language(common_voice.locales(path)[0])
+    except TunerError:
+        return None  # preparing says the same, with its reason
+
+
+def _count(value: int, key: str) -> gr.Number:
+    return gr.Number(value, label=label(key), precision=0, minimum=1, maximum=MAX_CLIPS)

@@ -1,0 +1,41 @@
+"""Two addresses beside Gradio's: the sound of one clip, and the adapter as a ZIP.
+
+Both need the id of a run, which cannot be guessed, and give out nothing but what is named here.
+Gradio's own file serving would copy every file into a cache that is open to all visitors.
+"""
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from whisper_tuner import steps
+from whisper_tuner.data.clips import read_clips
+from whisper_tuner.errors import TunerError
+from whisper_tuner.ui.session import find_run, has_dataset
+
+NOT_FOUND = 404
+
+
+def clip(request: Request) -> Response:
+    """The sound of a clip in the run's manifest; parts of it when asked for (Range)."""
+    run = find_run(request.path_params["run_id"])
+    if has_dataset(run):
+        for known in read_clips(run.dataset_dir):
+            if known.id == request.path_params["clip_id"]:
+                return FileResponse(run.dataset_dir / known.audio, media_type="audio/flac")
+    return PlainTextResponse("There is no such clip.", NOT_FOUND)
+
+
+def adapter(request: Request) -> Response:
+    """The finished adapter of a run, packed on demand."""
+    run = find_run(request.path_params["run_id"])
+    if run is None:
+        return PlainTextResponse("There is no such run.", NOT_FOUND)
+    try:
+        path = steps.download(run)
+    except TunerError as error:
+        return PlainTextResponse(error.sentence(), NOT_FOUND)
+    return FileResponse(path, media_type="application/zip", filename=path.name)
+
+
+ROUTES = [Route("/clip/{run_id}/{clip_id}", clip), Route("/adapter/{run_id}", adapter)]

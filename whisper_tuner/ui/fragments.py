@@ -1,0 +1,71 @@
+"""Static pieces of HTML, one function of the interface language each. The browser picks one."""
+
+from whisper_tuner.locales import text
+
+TITLE = "Whisper Tuner"
+
+
+def header(lang: str) -> str:
+    return f"<h1>{TITLE}</h1><p>{text('tagline', lang)}</p>"
+
+
+def example(lang: str) -> str:
+    return f"<h3>{text('example_title', lang)}</h3><p>{text('example_text', lang)}</p>"
+
+
+def own_help(lang: str) -> str:
+    rows = "".join(
+        f"<tr><td>visit-0{n}.wav</td><td>{text(f'own_row_{n}', lang)}</td></tr>" for n in (1, 2)
+    )
+    return (
+        f"<p>{text('own_help', lang)}</p>"
+        '<table class="sample"><thead><tr><th>file_name</th><th>transcription</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table><p>{text('own_txt', lang)}</p>"
+    )
+
+
+def archive_help(lang: str) -> str:
+    return f"<p>{text('archive_help', lang)}</p>"
+
+
+def offline(lang: str) -> str:
+    return f'<p class="sentence note">{text("offline", lang)}</p>'
+
+
+def offline_none(lang: str) -> str:
+    return f'<p class="sentence problem" role="alert">{text("offline_none", lang)}</p>'
+
+
+def try_out(lang: str) -> str:
+    return f"<h3>{text('try_title', lang)}</h3><p>{text('try_text', lang)}</p>"
+
+
+def download(lang: str) -> str:
+    return f"<h3>{text('download_title', lang)}</h3><p>{text('download_text', lang)}</p>"
+
+
+def push(lang: str) -> str:
+    return f"<h3>{text('push_title', lang)}</h3><p>{text('push_text', lang)}</p>"
+
+
+def local_login(lang: str) -> str:
+    return f'<p class="sentence note">{text("local_login", lang)}</p>'
+
+
+def use(lang: str) -> str:
+    return f"<h3>{text('use_title', lang)}</h3><p>{text('use_text', lang)}</p>"
+
+
+ALL = (
+    header,
+    example,
+    own_help,
+    archive_help,
+    offline,
+    offline_none,
+    try_out,
+    download,
+    push,
+    local_login,
+    use,
+)

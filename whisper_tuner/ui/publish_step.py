@@ -1,0 +1,115 @@
+"""Step 4: the adapter leaves, as a ZIP or into the user's own Hugging Face account."""
+
+import os
+from html import escape
+
+import gradio as gr
+
+from whisper_tuner import steps
+from whisper_tuner.errors import InputError, TunerError
+from whisper_tuner.locales import text
+from whisper_tuner.publish import hub
+from whisper_tuner.publish.card import USE
+from whisper_tuner.publish.package import adapter_name
+from whisper_tuner.runs import jobs
+from whisper_tuner.runs.folder import Run
+from whisper_tuner.ui import fragments, views
+from whisper_tuner.ui.language import label, static_html
+from whisper_tuner.ui.session import PRIVATE, Page, Redraw, Updates, open_run
+
+LOOPBACK_NAMES = ("", "127.0.0.1", "localhost", "::1")
+
+
+def has_login_button() -> bool:
+    """On a Space that offers sign-in. Elsewhere the button would keep the page from starting."""
+    return "SPACE_ID" in os.environ and "OAUTH_CLIENT_ID" in os.environ
+
+
+def own_token() -> str | None:
+    """The token of this computer's own sign-in, only where nobody else can open the page."""
+    is_shared = (
+        "SPACE_ID" in os.environ
+        or "GRADIO_SHARE" in os.environ
+        or os.environ.get("GRADIO_SERVER_NAME", "") not in LOOPBACK_NAMES
+    )
+    return None if is_shared else hub.local_token()
+
+
+class PublishStep:
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.empty = gr.HTML()
+        with gr.Column(visible=False) as self.room:
+            with gr.Column(elem_classes="card"):
+                gr.HTML(static_html(fragments.download))
+                self.download = gr.Button(label("page_download"), variant="primary")
+            with gr.Column(elem_classes="card"):
+                gr.HTML(static_html(fragments.push))
+                with gr.Row(equal_height=True):
+                    self.name = gr.Textbox(label=label("page_push_name"), max_length=96)
+                    self.private = gr.Checkbox(True, label=label("page_push_private"))
+                self.named_for = gr.State("")
+                self._build_login()
+                self.push = gr.Button(label("page_push_button"), elem_id="push")
+                self.notice = gr.HTML(elem_id="push-notice")
+            with gr.Column(elem_classes="card"):
+                gr.HTML(static_html(fragments.use))
+                self.use = gr.Code(language="python", interactive=False, show_label=False)
+        self.inputs = [self.name, self.named_for]
+        self.outputs = [self.empty, self.room, self.download, self.name, self.named_for, self.use]
+
+    def _build_login(self) -> None:
+        """One way to sign in: the Space's button, this computer's own, or a token typed in."""
+        is_local = own_token() is not None
+        if has_login_button():
+            gr.LoginButton()
+        elif is_local:
+            gr.HTML(static_html(fragments.local_login))
+        self.token = gr.Textbox(
+            label=label("page_token"),
+            info=label("page_token_info"),
+            type="password",
+            visible=not is_local and not has_login_button(),
+        )
+
+    def show(self, lang: str, run: Run | None, name: str, named_for: str) -> Updates:
+        has_adapter = run is not None and run.has_adapter
+        if not has_adapter or jobs.is_alive(run):
+            key = "take_busy" if has_adapter else "take_none"
+            html = views.paragraph(text(key, lang), "empty")
+            return {self.empty: html, self.room: gr.Column(visible=False)}
+        config = run.read_spec().config
+        default = adapter_name(config)
+        return {
+            self.empty: "",
+            self.room: gr.Column(visible=True),
+            self.download: gr.Button(link=f"adapter/{run.id}"),
+            self.name: name if named_for == run.id else default,
+            self.named_for: run.id,
+            self.use: USE.format(adapter=default, base=config.base),
+        }
+
+    def wire(self, then_redraw: Redraw) -> None:
+        chosen = [self.page.lang, self.page.run_id, self.name, self.private, self.token]
+        self.push.click(push, chosen, [self.notice, self.token], **PRIVATE)
+
+
+def push(
+    lang: str,
+    run_id: str,
+    name: str,
+    private: bool,
+    typed_token: str,
+    oauth: gr.OAuthToken | None,
+) -> tuple[str, str]:
+    """The link, or why it could not be; the typed token is forgotten either way."""
+    try:
+        token = oauth.token if oauth else own_token() or typed_token.strip()
+        if not token:
+            raise InputError("push_not_logged_in")
+        result = steps.push(open_run(run_id), token, name.strip(), private)
+    except TunerError as error:
+        return views.paragraph(error.sentence(lang), "problem"), ""
+    url = escape(result.url)
+    link = f'<a href="{url}" target="_blank" rel="noopener">{url}</a>'
+    return f'<p class="sentence good">{escape(text("push_done", lang, url=""))}{link}</p>', ""

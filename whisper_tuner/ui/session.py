@@ -1,0 +1,63 @@
+"""What the four steps share: the page's own components, and the run that a browser looks at."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import gradio as gr
+from gradio.components import Component
+from gradio.events import Dependency
+
+from whisper_tuner.errors import RunError
+from whisper_tuner.runs import jobs
+from whisper_tuner.runs.device import Device
+from whisper_tuner.runs.folder import Run, default_root
+from whisper_tuner.runs.tryout import TryOut
+
+Updates = dict[Component | gr.Tabs | gr.Column | gr.Timer, object]
+Redraw = Callable[[Dependency], Dependency]  # draws all steps when an event has ended
+
+# BrowserState encrypts with this; a random one would forget every run when the page restarts.
+STORAGE_SECRET = "whisper-tuner"
+
+# For events that only read, and for those that the user need not see working.
+QUIET = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
+PRIVATE = {"api_visibility": "private"}
+
+
+@dataclass
+class Page:
+    """Made once for all visitors; who looks at which run is in `run_id`, in their browser."""
+
+    device: Device
+    tryout: TryOut
+    lang: gr.Radio
+    run_id: gr.BrowserState
+    spoken: gr.BrowserState  # language of the recordings, until a training keeps it in its run
+    steps: gr.Tabs
+    timer: gr.Timer
+
+
+def browser_state(name: str) -> gr.BrowserState:
+    return gr.BrowserState("", storage_key=f"whisper-tuner-{name}", secret=STORAGE_SECRET)
+
+
+def find_run(run_id: str | None) -> Run | None:
+    """The run a browser remembers, None when it remembers none or one that is gone."""
+    try:
+        return Run.open(default_root(), run_id or "")
+    except RunError:
+        return None
+
+
+def open_run(run_id: str | None) -> Run:
+    """The same for an action. Raises RunError when there is none."""
+    return Run.open(default_root(), run_id or "")
+
+
+def has_dataset(run: Run | None) -> bool:
+    return run is not None and run.dataset_dir.exists()
+
+
+def is_training_here() -> bool:
+    """Whether any run's worker is alive on this machine."""
+    return any(jobs.is_alive(Run(lock.parent)) for lock in default_root().glob("*/worker.lock"))

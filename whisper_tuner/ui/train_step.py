@@ -1,0 +1,207 @@
+"""Step 2: the settings of a training, and what it does while it runs."""
+
+import time
+
+import gradio as gr
+
+from whisper_tuner import steps
+from whisper_tuner.config import LoraSettings
+from whisper_tuner.data.clips import read_report
+from whisper_tuner.errors import InputError, TunerError
+from whisper_tuner.locales import text
+from whisper_tuner.model.catalogue import BASE_MODELS
+from whisper_tuner.model.locate import hub_reachable, is_at_hand
+from whisper_tuner.runs import jobs
+from whisper_tuner.runs.events import Record, read_events
+from whisper_tuner.runs.folder import Run
+from whisper_tuner.ui import fragments, views
+from whisper_tuner.ui.language import label, static_html
+from whisper_tuner.ui.session import (
+    PRIVATE,
+    QUIET,
+    Page,
+    Redraw,
+    Updates,
+    find_run,
+    has_dataset,
+    open_run,
+)
+from whisper_tuner.ui.train_form import build_form, to_config, to_values
+
+PLOT_HEIGHT = 220
+
+
+class TrainStep:
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.empty = gr.HTML()
+        with gr.Column(visible=False) as self.room:
+            self.device = gr.HTML()
+            self.form = build_form(page)
+            self.offline = gr.HTML()
+            self.size = gr.HTML(elem_id="size")
+            self.start = gr.Button(label("page_start"), variant="primary", elem_id="start")
+            self.notice = gr.HTML(elem_id="train-notice")
+            with gr.Column(visible=False, elem_classes="card") as self.watch:
+                self.status = gr.HTML(elem_id="status")
+                with gr.Row():
+                    self.loss = _plot("loss", "page_loss_plot")
+                    self.wer = _plot("wer", "page_wer_plot")
+                self.stop = gr.Button(label("page_stop"), variant="stop", visible=False)
+                self.log = gr.Textbox(
+                    label=label("page_log"), lines=8, max_lines=8, elem_classes="log"
+                )
+                with gr.Accordion(label("page_raw_log"), open=False):
+                    self.raw_log = gr.Textbox(
+                        show_label=False, lines=12, max_lines=12, elem_classes="log"
+                    )
+            with gr.Row():
+                self.again = gr.Button(label("page_again"), visible=False)
+                self.forward = gr.Button(
+                    label("page_see_comparison"), variant="primary", visible=False
+                )
+        self.inputs = [page.spoken]
+        self.live_outputs = [self.status, self.loss, self.wer, self.log, self.raw_log, self.stop]
+        self.outputs = [
+            self.empty,
+            self.room,
+            self.device,
+            *self.form.dials,
+            self.start,
+            self.watch,
+            self.again,
+            self.forward,
+            *self.live_outputs,
+        ]
+
+    def show(self, lang: str, run: Run | None, spoken: str) -> Updates:
+        """The form, open or locked, and the training as its folder tells it."""
+        if not has_dataset(run):
+            html = views.paragraph(text("train_empty", lang), "empty")
+            return {self.empty: html, self.room: gr.Column(visible=False)}
+        is_started = run.spec_path.exists()
+        device = self.page.device
+        key = "train_device" if device.kind == "cuda" else "train_device_cpu"
+        updates: Updates = {
+            self.empty: "",
+            self.room: gr.Column(visible=True),
+            self.device: views.paragraph(text(key, lang, device=device.name), "note"),
+            self.start: gr.Button(visible=not is_started),
+            self.watch: gr.Column(visible=is_started),
+        }
+        for dial in self.form.dials:
+            updates[dial] = {"interactive": not is_started}
+        updates[self.form.language] |= {"choices": views.language_choices(lang)}
+        if is_started:
+            for dial, value in zip(self.form.dials, to_values(run.read_spec().config), strict=True):
+                updates[dial] |= {"value": value}
+        else:
+            updates[self.form.language] |= {"value": spoken or None}
+        for dial in self.form.dials:
+            updates[dial] = gr.update(**updates[dial])
+        return updates | self.show_run(lang, run, is_started)
+
+    def show_run(self, lang: str, run: Run, is_started: bool) -> Updates:
+        if not is_started:
+            return {self.again: gr.Button(visible=False), self.forward: gr.Button(visible=False)}
+        records = read_events(run.events_path)
+        status = jobs.status(run, records)
+        return {
+            self.again: gr.Button(visible=not status.alive),
+            self.forward: gr.Button(visible=not status.alive and run.has_adapter),
+            **self.live(lang, run, status, records),
+        }
+
+    def live(self, lang: str, run: Run, status: jobs.Status, records: list[Record]) -> Updates:
+        """What changes while a run is at work."""
+        can_stop = status.alive and status.state != "stopping"
+        return {
+            **self.clock(lang, run, status, records),
+            self.loss: gr.LinePlot(views.loss_table(records), label=text("page_loss_plot", lang)),
+            self.wer: gr.LinePlot(views.wer_table(records), label=text("page_wer_plot", lang)),
+            self.log: views.log_lines(records, lang),
+            self.raw_log: "\n".join(jobs.log_tail(run)),
+            self.stop: gr.Button(visible=can_stop),
+        }
+
+    def clock(self, lang: str, run: Run, status: jobs.Status, records: list[Record]) -> Updates:
+        """What changes every second, even when nothing happened."""
+        html = views.training_status(status, records, lang, time.time())
+        then = views.next_sentence(status, run.has_adapter, lang)
+        return {self.status: html + (views.paragraph(then, "note") if then else "")}
+
+    def wire(self, then_redraw: Redraw) -> None:
+        page, form = self.page, self.form
+        chosen = [page.lang, page.run_id, *form.dials]
+        then_redraw(self.start.click(self.start_training, chosen, [self.notice], **PRIVATE))
+        then_redraw(
+            self.stop.click(self.stop_training, [page.lang, page.run_id], [self.notice], **PRIVATE)
+        )
+        made = [self.notice, page.run_id, page.spoken]
+        then_redraw(self.again.click(self.train_again, [page.lang, page.run_id], made, **PRIVATE))
+        self.forward.click(lambda: gr.Tabs(selected="compare"), None, page.steps, **QUIET)
+        form.language.input(lambda code: code, form.language, page.spoken, **QUIET)
+        sizing = [form.base.change, form.rank.change, form.alpha.change]
+        sizing += [form.epochs.change, form.batch_size.change, page.run_id.change, page.lang.change]
+        inputs = [page.lang, page.run_id, form.base, form.rank, form.epochs, form.batch_size]
+        gr.on(sizing, self.show_size, inputs, [self.size], **QUIET)
+
+    def start_training(self, lang: str, run_id: str, *values: object) -> str:
+        """Returns at once; the worker tells the rest through the run's folder."""
+        try:
+            run, config = open_run(run_id), to_config(values)
+            self.page.tryout.close()  # its memory is needed
+            steps.train(run, config)
+        except TunerError as error:
+            return views.paragraph(error.sentence(lang), "problem")
+        return ""
+
+    def stop_training(self, lang: str, run_id: str) -> str:
+        try:
+            jobs.stop(open_run(run_id))
+        except TunerError as error:
+            return views.paragraph(error.sentence(lang), "problem")
+        return ""
+
+    def train_again(self, lang: str, run_id: str) -> tuple:
+        """A new run on the same recordings; the form keeps the settings to start from."""
+        try:
+            run = open_run(run_id)
+            return "", steps.again(run).id, run.read_spec().config.language
+        except TunerError as error:
+            return views.paragraph(error.sentence(lang), "problem"), gr.skip(), gr.skip()
+
+    def show_size(
+        self, lang: str, run_id: str, base: str, rank: float, epochs: float, batch_size: float
+    ) -> str:
+        """How much is trained and how long that takes, before it is started."""
+        run = find_run(run_id)
+        if not has_dataset(run) or not base:
+            return ""
+        try:
+            lora = LoraSettings(rank=int(rank or 0))
+        except InputError as error:
+            return views.paragraph(error.sentence(lang), "problem")
+        html = views.paragraph(views.size_sentence(base, lora, lang))
+        report = read_report(run.dataset_dir)
+        plan = views.plan_sentence(report, int(epochs), max(1, int(batch_size or 1)), lang)
+        return html + views.paragraph(plan)
+
+    def ask_hub(self, run_id: str, base: str) -> Updates:
+        """Which base models can be had. Asked when the page stands already: it takes seconds."""
+        run = find_run(run_id)
+        is_started = run is not None and run.spec_path.exists()
+        if is_started or hub_reachable():
+            return {self.offline: "", self.form.base: gr.skip()}
+        ids = [base_id for base_id in BASE_MODELS if is_at_hand(base_id)]
+        value = base if base in ids else next(iter(ids), None)
+        return {
+            self.offline: static_html(fragments.offline if ids else fragments.offline_none),
+            self.form.base: gr.Dropdown(choices=views.base_choices(ids), value=value),
+        }
+
+
+def _plot(y: str, key: str) -> gr.LinePlot:
+    return gr.LinePlot(
+        x="step", y=y, x_title=" ", y_title=" ", label=label(key), height=PLOT_HEIGHT, buttons=[]
+    )

@@ -1,0 +1,246 @@
+"""Recordings and training as a person reads them: sentences, tables, plots. Pure functions.
+
+Whatever comes from a user is escaped where it enters HTML.
+"""
+
+from html import escape
+
+import pandas as pd
+
+from whisper_tuner.config import LoraSettings
+from whisper_tuner.data.clips import Clip, Finding, Report
+from whisper_tuner.locales import text
+from whisper_tuner.model.catalogue import BASE_MODELS, base_model
+from whisper_tuner.model.languages import LANGUAGES
+from whisper_tuner.narrate import duration, event_sentence, finding_sentence, status_sentence
+from whisper_tuner.runs.events import Progress, Record, Score, Step
+from whisper_tuner.runs.jobs import Status
+
+MAX_PLOT_POINTS = 300
+MAX_STEP_LINES = 40  # a long training would fill the log with steps
+COLUMNS = ("column_name", "column_seconds", "column_text", "column_use", "column_problem")
+
+
+def paragraph(sentence: str, kind: str = "") -> str:
+    """One sentence; `kind` is a class of style.css: "note", "problem", "good", "empty"."""
+    role = ' role="alert"' if kind == "problem" else ""
+    return f'<p class="sentence {kind}"{role}>{escape(sentence)}</p>'
+
+
+# --- recordings
+
+
+def general_findings(clips: list[Clip], report: Report) -> list[Finding]:
+    """What was found about the source as a whole, or about files that are no clips."""
+    names = {clip.name for clip in clips}
+    return [item for item in report.findings if not item.refused and item.clip not in names]
+
+
+def data_summary(clips: list[Clip], report: Report, lang: str) -> str:
+    """How much can be used, how it is divided, and how many clips have problems, as HTML."""
+    minutes = (report.train_s + report.test_s) / 60
+    counts = text(
+        "data_summary", lang, n_clips=report.n_clips, n_found=report.n_found, minutes=minutes
+    )
+    html = f'<h3 class="headline">{escape(counts)}</h3>'
+    if report.n_clips:
+        split = text(
+            "data_split",
+            lang,
+            n_train=report.n_train,
+            train_minutes=report.train_s / 60,
+            n_test=report.n_test,
+            test_minutes=report.test_s / 60,
+        )
+        html += paragraph(split)
+    html += paragraph(_problem_counts(clips, report, lang))
+    for finding in general_findings(clips, report):
+        html += paragraph(finding_sentence(finding, lang), "note" if report.n_clips else "problem")
+    return html
+
+
+def _problem_counts(clips: list[Clip], report: Report, lang: str) -> str:
+    general = general_findings(clips, report)
+    refused = {item.clip for item in report.findings if item.refused}
+    warned = {i.clip for i in report.findings if not i.refused and i not in general} - refused
+    if not refused and not warned:
+        return text("data_no_problems", lang)
+    return text("data_problems", lang, n_refused=len(refused), n_warned=len(warned))
+
+
+def clip_rows(clips: list[Clip], report: Report, lang: str, shown: str = "all") -> list[list[str]]:
+    """A row for every clip: refused ones first, then those with problems, then the others.
+
+    `shown` is "all", "problems", "train" or "test".
+    """
+    problems: dict[str, list[str]] = {}
+    general = general_findings(clips, report)
+    for finding in report.findings:
+        if finding not in general:
+            problems.setdefault(finding.clip, []).append(finding_sentence(finding, lang))
+    refused = dict.fromkeys(item.clip for item in report.findings if item.refused)
+    kept = {clip.name for clip in clips}
+    rows = [
+        ("refused", [name, "", "", text("use_refused", lang), " ".join(problems[name])])
+        for name in refused
+        if name not in kept
+    ]
+    for clip in sorted(clips, key=lambda clip: clip.name not in problems):
+        use = text(f"use_{clip.split}", lang)
+        told = " ".join(problems.get(clip.name, []))
+        rows.append((clip.split, [clip.name, f"{clip.duration_s:.1f}", clip.text, use, told]))
+    wanted = {
+        "all": lambda use, row: True,
+        "problems": lambda use, row: bool(row[-1]),
+        "train": lambda use, row: use == "train",
+        "test": lambda use, row: use == "test",
+    }[shown]
+    return [row for use, row in rows if wanted(use, row)]
+
+
+def columns(lang: str) -> list[str]:
+    return [text(key, lang) for key in COLUMNS]
+
+
+# --- settings
+
+
+def language_choices(lang: str) -> list[tuple[str, str]]:
+    """Names and codes of the languages Whisper knows, by name."""
+    return sorted((text(f"language_{code}", lang), code) for code in LANGUAGES)
+
+
+def base_choices(ids: list[str]) -> list[tuple[str, str]]:
+    """Names with sizes, and ids, smallest first."""
+    return [(f"{i.rpartition('/')[2]} · {_weights(i)}", i) for i in BASE_MODELS if i in ids]
+
+
+def _weights(base_id: str) -> str:
+    return f"{BASE_MODELS[base_id].n_parameters / 1e6:,.0f} M"
+
+
+def size_sentence(base_id: str, lora: LoraSettings, lang: str) -> str:
+    base = base_model(base_id)
+    trainable = base.n_trainable(lora)
+    return text(
+        "adapter_size",
+        lang,
+        trainable=trainable,
+        total=base.n_parameters,
+        share=trainable / (base.n_parameters + trainable),
+        megabytes=base.adapter_bytes(lora) / 1e6,
+    )
+
+
+def plan_sentence(report: Report, epochs: int, batch_size: int, lang: str) -> str:
+    steps_per_epoch = -(-report.n_train // batch_size)
+    return text(
+        "train_plan",
+        lang,
+        n_train=report.n_train,
+        minutes=report.train_s / 60,
+        n_steps=steps_per_epoch * epochs,
+    )
+
+
+# --- a training
+
+
+def last(records: list[Record], kind: type) -> object | None:
+    return next((r.event for r in reversed(records) if isinstance(r.event, kind)), None)
+
+
+def training_status(status: Status, records: list[Record], lang: str, now_s: float) -> str:
+    """State, progress bar and numbers of a run, as HTML."""
+    html = progress(status, records, lang)
+    step, score = last(records, Step), last(records, Score)
+    ended_s = now_s if status.alive or not records else records[-1].time_s
+    elapsed_s = ended_s - records[0].time_s if records else 0.0
+    tiles = []
+    if step:
+        tiles += [
+            ("tile_step", f"{step.step} / {step.n_steps}"),
+            ("tile_epoch", f"{step.epoch:.1f}"),
+            ("tile_loss", f"{step.loss:.3f}"),
+        ]
+    if score:
+        tiles.append(("tile_wer", f"{score.wer:.1%}"))
+    if records:
+        tiles.append(("tile_elapsed", duration(max(0.0, elapsed_s))))
+    if step and status.state == "training":
+        tiles.append(("tile_remaining", duration(step.remaining_s)))
+    return html + _tiles(tiles, lang)
+
+
+def progress(status: Status, records: list[Record], lang: str) -> str:
+    """The state of a run, and a bar while it is at work, as HTML."""
+    html = f'<h3 class="headline">{escape(status_sentence(status, lang))}</h3>'
+    return html + (_bar(status, records, lang) if status.alive else "")
+
+
+def _bar(status: Status, records: list[Record], lang: str) -> str:
+    """Steps while training, the stage's own count elsewhere; moving without a count otherwise."""
+    event = next((r.event for r in reversed(records) if r.event.kind != "note"), None)
+    if status.state == "training":
+        step = last(records, Step)
+        return _progress(step.step, step.n_steps, "") if step else "<progress></progress>"
+    if isinstance(event, Progress):
+        return _progress(event.done, event.total, event_sentence(event, lang))
+    return "<progress></progress>"
+
+
+def _progress(done: int, total: int, sentence: str) -> str:
+    bar = f'<progress max="{total}" value="{done}"></progress>'
+    return bar + (paragraph(sentence, "note") if sentence else "")
+
+
+def _tiles(tiles: list[tuple[str, str]], lang: str) -> str:
+    cells = "".join(
+        f"<div><dt>{escape(text(key, lang))}</dt><dd>{escape(value)}</dd></div>"
+        for key, value in tiles
+    )
+    return f'<dl class="tiles">{cells}</dl>' if cells else ""
+
+
+def next_sentence(status: Status, has_adapter: bool, lang: str) -> str:
+    """What to do when a run has ended; empty while it has not."""
+    if status.alive or status.state in ("draft", "queued"):
+        return text("safe_to_close", lang) if status.alive else ""
+    if status.state == "done":
+        return text("next_done", lang)
+    if has_adapter:
+        return text("next_stopped", lang)
+    return text("next_stopped_early" if status.state == "stopped" else "next_retry", lang)
+
+
+def log_lines(records: list[Record], lang: str) -> str:
+    """What happened, a line each with minutes and seconds since the start. Counts of a stage, and
+    the steps of a long training, are thinned out."""
+    n_steps = sum(isinstance(r.event, Step) for r in records)
+    every = max(1, n_steps // MAX_STEP_LINES)
+    lines = []
+    for record, following in zip(records, [*records[1:], None], strict=True):
+        event = record.event
+        if isinstance(event, Progress) and following and isinstance(following.event, Progress):
+            continue
+        is_last = following is None or not isinstance(following.event, Step)
+        if isinstance(event, Step) and event.step % every and not is_last:
+            continue
+        since = duration(record.time_s - records[0].time_s)
+        lines.append(f"{since:>7}  {event_sentence(event, lang)}")
+    return "\n".join(lines)
+
+
+def loss_table(records: list[Record]) -> pd.DataFrame:
+    """Columns step and loss, thinned out to what a screen can show."""
+    steps = [r.event for r in records if isinstance(r.event, Step)]
+    every = -(-len(steps) // MAX_PLOT_POINTS) or 1
+    points = [(s.step, s.loss) for i, s in enumerate(steps) if i % every == 0 or s is steps[-1]]
+    return pd.DataFrame(points, columns=["step", "loss"])
+
+
+def wer_table(records: list[Record]) -> pd.DataFrame:
+    """Columns step and wer, in percent."""
+    scores = [r.event for r in records if isinstance(r.event, Score)]
+    points = [(score.step, round(100 * score.wer, 2)) for score in scores]
+    return pd.DataFrame(points, columns=["step", "wer"])
