@@ -25,7 +25,11 @@ class Listener:
     processor: WhisperProcessor
     run: Run
     precision: str
-    batch_size: int = 8
+
+    @property
+    def batch_size(self) -> int:
+        """Clips transcribed at once: the decoder keeps keys and values of 30 seconds for each."""
+        return 4 if self.model.config.d_model >= 1024 else 8
 
     def tuned(self, clips: list[Clip], on_batch: OnBatch | None = None) -> list[str]:
         return transcribe_clips(

@@ -47,7 +47,7 @@ def transcribe_clips(
     clips: list[Clip],
     dataset_dir: Path,
     precision: str,
-    batch_size: int = 8,
+    batch_size: int,
     on_batch: Callable[[int, int], None] | None = None,
 ) -> list[str]:
     """The texts of `clips`, in their order. `on_batch(done, total)` may raise to end early."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import gradio as gr
 from gradio.events import Dependency
 
-from whisper_tuner.locales import LANGUAGES
+from whisper_tuner.locales import LANGUAGES, text
 from whisper_tuner.runs import jobs
 from whisper_tuner.runs.device import find_device
 from whisper_tuner.runs.events import read_events
@@ -85,12 +85,13 @@ class PageView:
         compare: CompareStep,
         take: PublishStep,
     ) -> None:
-        self.page, self.tabs = page, tabs
+        self.page = page
+        self.tabs = dict(zip(TAB_NAMES, tabs, strict=True))
         self.train, self.compare = train, compare
         self.parts = (data, train, compare, take)
         self.seen = gr.State("")
         self.inputs = [page.lang, page.run_id, *(i for part in self.parts for i in part.inputs)]
-        self.outputs = [page.timer, *(o for part in self.parts for o in part.outputs)]
+        self.outputs = [page.timer, *tabs, *(o for part in self.parts for o in part.outputs)]
 
     def wire(self, blocks: gr.Blocks) -> None:
         page, train = self.page, self.train
@@ -118,6 +119,8 @@ class PageView:
         updates: Updates = {
             self.page.timer: gr.Timer(active=run is not None and jobs.is_alive(run))
         }
+        for name, tab in self.tabs.items():  # tabs alone do not follow the browser's switch
+            updates[tab] = gr.Tab(label=text(f"page_step_{name}", lang))
         for part in self.parts:
             updates |= part.show(lang, run, *(next(rest) for _ in part.inputs))
         return updates

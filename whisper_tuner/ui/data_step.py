@@ -19,6 +19,11 @@ from whisper_tuner.ui.language import label, static_html
 from whisper_tuner.ui.session import PRIVATE, QUIET, Page, Redraw, Updates, find_run, has_dataset
 
 N_TRAIN_CLIPS, N_TEST_CLIPS, MAX_CLIPS = 200, 50, 10_000
+COLUMN_WIDTHS = ["190px", "95px", "275px", "100px", "300px"]  # a telephone scrolls inside the table
+# The result of a check stands below the fold; bring it, or the reason why there is none, into view.
+SHOW_RESULT_JS = """() => (
+  document.querySelector("#data-notice p") ?? document.getElementById("data-summary")
+)?.scrollIntoView({ behavior: "smooth", block: "nearest" })"""
 FILTERS = ("all", "problems", "train", "test")
 PROGRESS = gr.Progress()  # Gradio gives every call a tracker of its own in its place
 Prepare = Callable[[Run, Callable[[int], None]], Report]
@@ -31,15 +36,18 @@ class DataStep:
             gr.HTML(static_html(fragments.example), elem_classes="grow")
             self.example = gr.Button(label("page_example_button"), variant="primary", scale=0)
         with gr.Tabs():
-            with gr.Tab(label("page_own_tab")):
+            with gr.Tab(label("page_own_tab")) as own_tab:
                 gr.HTML(static_html(fragments.own_help))
                 self.files = gr.File(
-                    label=label("page_own_files"), file_count="multiple", height=150
+                    label=label("page_own_files"),
+                    file_count="multiple",
+                    height=150,
+                    elem_classes="drop",
                 )
                 self.check = gr.Button(label("page_check_button"), variant="primary")
-            with gr.Tab(label("page_cv_tab")):
+            with gr.Tab(label("page_cv_tab")) as archive_tab:
                 gr.HTML(static_html(fragments.archive_help))
-                self.archive = gr.File(label=label("page_cv_file"), height=150)
+                self.archive = gr.File(label=label("page_cv_file"), height=150, elem_classes="drop")
                 self.archive_language = gr.HTML()
                 with gr.Row():
                     self.n_train = _count(N_TRAIN_CLIPS, "page_cv_train")
@@ -48,35 +56,39 @@ class DataStep:
         self.notice = gr.HTML(elem_id="data-notice")
         self.summary = gr.HTML(elem_id="data-summary")
         with gr.Column(visible=False) as self.found:
-            choices = [(label(f"page_filter_{name}"), name) for name in FILTERS]
-            self.filter = gr.Radio(
-                choices, value="all", label=label("page_filter"), elem_classes="plain"
-            )
+            with gr.Row():
+                choices = [(label(f"page_filter_{name}"), name) for name in FILTERS]
+                self.filter = gr.Radio(
+                    choices, value="all", label=label("page_filter"), scale=2, min_width=300
+                )
+                self.search = gr.Textbox("", label=label("page_search"))
             self.table = gr.Dataframe(
                 headers=views.columns("en"),
                 datatype="str",
                 interactive=False,
                 wrap=True,
                 max_height=420,
-                show_search="search",
-                column_widths=["20%", "10%", "32%", "12%", "26%"],
+                column_widths=COLUMN_WIDTHS,
                 elem_id="clips",
             )
             self.forward = gr.Button(label("page_continue_train"), variant="primary")
-        self.inputs = [self.filter]
-        self.outputs = [self.summary, self.found, self.table, self.forward]
+        self.inputs = [self.filter, self.search]
+        self.tabs = {"page_own_tab": own_tab, "page_cv_tab": archive_tab}
+        self.outputs = [*self.tabs.values(), self.summary, self.found, self.table, self.forward]
 
-    def show(self, lang: str, run: Run | None, shown: str) -> Updates:
+    def show(self, lang: str, run: Run | None, shown: str, sought: str) -> Updates:
         """What the run's folder says about its recordings."""
+        tabs = {tab: gr.Tab(label=text(key, lang)) for key, tab in self.tabs.items()}
         if not has_dataset(run):
             html = views.paragraph(text("data_empty", lang), "empty")
-            return {self.summary: html, self.found: gr.Column(visible=False)}
+            return {**tabs, self.summary: html, self.found: gr.Column(visible=False)}
         clips, report = read_clips(run.dataset_dir), read_report(run.dataset_dir)
         html = views.data_summary(clips, report, lang)
         if run.spec_path.exists():
             html += views.paragraph(text("data_locked", lang), "note")
-        rows = views.clip_rows(clips, report, lang, shown)
+        rows = views.clip_rows(clips, report, lang, shown, sought)
         return {
+            **tabs,
             self.summary: html,
             self.found: gr.Column(visible=True),
             self.table: gr.Dataframe(value=rows, headers=views.columns(lang)),
@@ -89,15 +101,23 @@ class DataStep:
         # Preparing keeps a core busy: two at a time leave the page usable for everybody.
         busy = {**PRIVATE, "concurrency_limit": 2, "concurrency_id": "prepare"}
         busy["show_progress_on"] = self.notice
-        then_redraw(self.example.click(self.prepare_example, [page.lang], made, **busy))
-        then_redraw(self.check.click(self.prepare_files, [page.lang, self.files], made, **busy))
         chosen = [page.lang, self.archive, self.n_train, self.n_test]
-        then_redraw(self.choose.click(self.prepare_archive, chosen, made, **busy))
+        for prepared in (
+            self.example.click(self.prepare_example, [page.lang], made, **busy),
+            self.check.click(self.prepare_files, [page.lang, self.files], made, **busy),
+            self.choose.click(self.prepare_archive, chosen, made, **busy),
+        ):
+            then_redraw(prepared).then(None, js=SHOW_RESULT_JS)
         self.archive.upload(
             self.find_language, [page.lang, self.archive], [self.archive_language], **PRIVATE
         )
-        self.filter.input(
-            self.filter_clips, [page.lang, page.run_id, self.filter], [self.table], **QUIET
+        gr.on(
+            [self.filter.input, self.search.input],
+            self.filter_clips,
+            [page.lang, page.run_id, *self.inputs],
+            [self.table],
+            trigger_mode="always_last",
+            **QUIET,
         )
         self.forward.click(lambda: gr.Tabs(selected="train"), None, page.steps, **QUIET)
 
@@ -154,8 +174,8 @@ class DataStep:
         name = text(f"language_{code}", lang)
         return views.paragraph(text("data_language_found", lang, language=name))
 
-    def filter_clips(self, lang: str, run_id: str, shown: str) -> object:
-        from_folder = self.show(lang, find_run(run_id), shown)
+    def filter_clips(self, lang: str, run_id: str, shown: str, sought: str) -> object:
+        from_folder = self.show(lang, find_run(run_id), shown, sought)
         return from_folder.get(self.table, gr.skip())
 
 

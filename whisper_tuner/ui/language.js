@@ -1,29 +1,38 @@
-// Runs before Gradio starts. Gradio speaks 30 languages and we speak two: it is told to use ours,
-// so that the page is never half in one and half in the other.
+// Which language the page speaks: the one chosen here before, else the browser's.
 (() => {
   const STORED = "whisper-tuner-language";
-  const TAGS = { en: "en", zh: "zh-CN" };
+  const TAGS = { en: "en", zh: "zh-CN" };  // ours, and Gradio's name for the same
   const stored = () => {
     try { return localStorage.getItem(STORED); } catch { return null; }
   };
   const own = (navigator.language || "en").toLowerCase().startsWith("zh") ? "zh" : "en";
-  const tuner = { language: stored() in TAGS ? stored() : own };
-  window.whisperTuner = tuner;
-  Object.defineProperty(navigator, "language", {
-    configurable: true,
-    get: () => TAGS[tuner.language],
-  });
-  document.documentElement.lang = TAGS[tuner.language];
 
-  tuner.speak = async (language) => {
-    tuner.language = language;
-    document.documentElement.lang = TAGS[language];
-    try { localStorage.setItem(STORED, language); } catch { /* kept until the page is closed */ }
+  // Gradio's file boxes keep the language they were drawn in; style.css writes this over theirs.
+  const relabel = (language) => {
+    const known = window.gradio_config?.i18n_translations?.[language] ?? {};
+    const root = document.documentElement;
+    root.lang = TAGS[language];
+    root.style.setProperty("--tuner-drop", JSON.stringify(known.page_drop ?? ""));
+  };
+
+  const switchTo = async (language) => {
     const files = performance.getEntriesByType("resource").map((entry) => entry.name);
     const core = files.find((name) => /\/assets\/core-[^/]+\.js$/.test(name));
-    const gradio = core ? await import(core) : {};
-    // Gradio's own switch, used by its settings dialog. Without it, a reload does the same.
-    if (gradio.changeLocale) gradio.changeLocale(TAGS[language]);
-    else location.reload();
+    // Gradio's own switch, the one behind its settings dialog.
+    if (core) (await import(core)).changeLocale?.(TAGS[language]);
+    relabel(language);
+  };
+
+  window.whisperTuner = {
+    // Before the first drawing: returns the language to draw in.
+    begin: async () => {
+      const language = stored() in TAGS ? stored() : own;
+      await switchTo(language);
+      return language;
+    },
+    speak: async (language) => {
+      try { localStorage.setItem(STORED, language); } catch { /* kept until the page is closed */ }
+      await switchTo(language);
+    },
   };
 })();

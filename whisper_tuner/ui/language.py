@@ -16,7 +16,7 @@ PREFIX = "page_"  # keys that the browser itself looks up
 HEAD = f"<script>{(Path(__file__).parent / 'language.js').read_text(encoding='utf-8')}</script>"
 
 # Given to events as `js=`: the first input is the language radio.
-ON_LOAD_JS = "(lang, ...rest) => [whisperTuner.language, ...rest]"
+ON_LOAD_JS = "async (lang, ...rest) => [await whisperTuner.begin(), ...rest]"
 ON_SWITCH_JS = "async (lang, ...rest) => { await whisperTuner.speak(lang); return [lang, ...rest] }"
 
 

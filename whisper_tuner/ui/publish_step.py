@@ -45,9 +45,8 @@ class PublishStep:
                 self.download = gr.Button(label("page_download"), variant="primary")
             with gr.Column(elem_classes="card"):
                 gr.HTML(static_html(fragments.push))
-                with gr.Row(equal_height=True):
-                    self.name = gr.Textbox(label=label("page_push_name"), max_length=96)
-                    self.private = gr.Checkbox(True, label=label("page_push_private"))
+                self.name = gr.Textbox("", label=label("page_push_name"), max_length=96)
+                self.private = gr.Checkbox(True, label=label("page_push_private"))
                 self.named_for = gr.State("")
                 self._build_login()
                 self.push = gr.Button(label("page_push_button"), elem_id="push")
@@ -66,6 +65,7 @@ class PublishStep:
         elif is_local:
             gr.HTML(static_html(fragments.local_login))
         self.token = gr.Textbox(
+            "",
             label=label("page_token"),
             info=label("page_token_info"),
             type="password",

@@ -3,6 +3,7 @@
 import time
 
 import gradio as gr
+import pandas as pd
 
 from whisper_tuner import steps
 from whisper_tuner.config import LoraSettings
@@ -37,9 +38,10 @@ class TrainStep:
         self.empty = gr.HTML()
         with gr.Column(visible=False) as self.room:
             self.device = gr.HTML()
-            self.form = build_form(page)
-            self.offline = gr.HTML()
-            self.size = gr.HTML(elem_id="size")
+            with gr.Accordion(label("page_settings"), elem_id="settings") as self.settings:
+                self.form = build_form(page)
+                self.offline = gr.HTML()
+                self.size = gr.HTML(elem_id="size")
             self.start = gr.Button(label("page_start"), variant="primary", elem_id="start")
             self.notice = gr.HTML(elem_id="train-notice")
             with gr.Column(visible=False, elem_classes="card") as self.watch:
@@ -66,6 +68,7 @@ class TrainStep:
             self.empty,
             self.room,
             self.device,
+            self.settings,
             *self.form.dials,
             self.start,
             self.watch,
@@ -86,6 +89,7 @@ class TrainStep:
             self.empty: "",
             self.room: gr.Column(visible=True),
             self.device: views.paragraph(text(key, lang, device=device.name), "note"),
+            self.settings: gr.Accordion(open=not is_started),
             self.start: gr.Button(visible=not is_started),
             self.watch: gr.Column(visible=is_started),
         }
@@ -117,8 +121,8 @@ class TrainStep:
         can_stop = status.alive and status.state != "stopping"
         return {
             **self.clock(lang, run, status, records),
-            self.loss: gr.LinePlot(views.loss_table(records), label=text("page_loss_plot", lang)),
-            self.wer: gr.LinePlot(views.wer_table(records), label=text("page_wer_plot", lang)),
+            self.loss: _drawn(views.loss_table(records)),
+            self.wer: _drawn(views.wer_table(records)),
             self.log: views.log_lines(records, lang),
             self.raw_log: "\n".join(jobs.log_tail(run)),
             self.stop: gr.Button(visible=can_stop),
@@ -189,11 +193,11 @@ class TrainStep:
 
     def ask_hub(self, run_id: str, base: str) -> Updates:
         """Which base models can be had. Asked when the page stands already: it takes seconds."""
+        if hub_reachable():
+            return {self.offline: "", self.form.base: gr.skip()}
         run = find_run(run_id)
         is_started = run is not None and run.spec_path.exists()
-        if is_started or hub_reachable():
-            return {self.offline: "", self.form.base: gr.skip()}
-        ids = [base_id for base_id in BASE_MODELS if is_at_hand(base_id)]
+        ids = [i for i in BASE_MODELS if is_at_hand(i) or (is_started and i == base)]
         value = base if base in ids else next(iter(ids), None)
         return {
             self.offline: static_html(fragments.offline if ids else fragments.offline_none),
@@ -201,7 +205,18 @@ class TrainStep:
         }
 
 
+def _drawn(table: pd.DataFrame) -> gr.LinePlot:
+    return gr.LinePlot(table, visible=len(table) > 1)  # one point is no line
+
+
 def _plot(y: str, key: str) -> gr.LinePlot:
     return gr.LinePlot(
-        x="step", y=y, x_title=" ", y_title=" ", label=label(key), height=PLOT_HEIGHT, buttons=[]
+        x="step",
+        y=y,
+        x_title=" ",
+        y_title=" ",
+        label=label(key),
+        height=PLOT_HEIGHT,
+        buttons=[],
+        visible=False,
     )

@@ -4,6 +4,7 @@ Whatever comes from a user is escaped where it enters HTML.
 """
 
 from html import escape
+from itertools import zip_longest
 
 import pandas as pd
 
@@ -13,7 +14,7 @@ from whisper_tuner.locales import text
 from whisper_tuner.model.catalogue import BASE_MODELS, base_model
 from whisper_tuner.model.languages import LANGUAGES
 from whisper_tuner.narrate import duration, event_sentence, finding_sentence, status_sentence
-from whisper_tuner.runs.events import Progress, Record, Score, Step
+from whisper_tuner.runs.events import Progress, Record, Score, StateChanged, Step
 from whisper_tuner.runs.jobs import Status
 
 MAX_PLOT_POINTS = 300
@@ -38,19 +39,17 @@ def general_findings(clips: list[Clip], report: Report) -> list[Finding]:
 
 def data_summary(clips: list[Clip], report: Report, lang: str) -> str:
     """How much can be used, how it is divided, and how many clips have problems, as HTML."""
-    minutes = (report.train_s + report.test_s) / 60
-    counts = text(
-        "data_summary", lang, n_clips=report.n_clips, n_found=report.n_found, minutes=minutes
-    )
+    time = duration(report.train_s + report.test_s)
+    counts = text("data_summary", lang, n_clips=report.n_clips, n_found=report.n_found, time=time)
     html = f'<h3 class="headline">{escape(counts)}</h3>'
     if report.n_clips:
         split = text(
             "data_split",
             lang,
             n_train=report.n_train,
-            train_minutes=report.train_s / 60,
+            train_time=duration(report.train_s),
             n_test=report.n_test,
-            test_minutes=report.test_s / 60,
+            test_time=duration(report.test_s),
         )
         html += paragraph(split)
     html += paragraph(_problem_counts(clips, report, lang))
@@ -68,10 +67,12 @@ def _problem_counts(clips: list[Clip], report: Report, lang: str) -> str:
     return text("data_problems", lang, n_refused=len(refused), n_warned=len(warned))
 
 
-def clip_rows(clips: list[Clip], report: Report, lang: str, shown: str = "all") -> list[list[str]]:
+def clip_rows(
+    clips: list[Clip], report: Report, lang: str, shown: str = "all", sought: str = ""
+) -> list[list[str]]:
     """A row for every clip: refused ones first, then those with problems, then the others.
 
-    `shown` is "all", "problems", "train" or "test".
+    `shown` is "all", "problems", "train" or "test"; `sought` must be in the row, in any case.
     """
     problems: dict[str, list[str]] = {}
     general = general_findings(clips, report)
@@ -95,7 +96,8 @@ def clip_rows(clips: list[Clip], report: Report, lang: str, shown: str = "all") 
         "train": lambda use, row: use == "train",
         "test": lambda use, row: use == "test",
     }[shown]
-    return [row for use, row in rows if wanted(use, row)]
+    key = sought.strip().casefold()
+    return [row for use, row in rows if wanted(use, row) and key in " ".join(row).casefold()]
 
 
 def columns(lang: str) -> list[str]:
@@ -138,7 +140,7 @@ def plan_sentence(report: Report, epochs: int, batch_size: int, lang: str) -> st
         "train_plan",
         lang,
         n_train=report.n_train,
-        minutes=report.train_s / 60,
+        time=duration(report.train_s),
         n_steps=steps_per_epoch * epochs,
     )
 
@@ -154,8 +156,6 @@ def training_status(status: Status, records: list[Record], lang: str, now_s: flo
     """State, progress bar and numbers of a run, as HTML."""
     html = progress(status, records, lang)
     step, score = last(records, Step), last(records, Score)
-    ended_s = now_s if status.alive or not records else records[-1].time_s
-    elapsed_s = ended_s - records[0].time_s if records else 0.0
     tiles = []
     if step:
         tiles += [
@@ -166,7 +166,8 @@ def training_status(status: Status, records: list[Record], lang: str, now_s: flo
     if score:
         tiles.append(("tile_wer", f"{score.wer:.1%}"))
     if records:
-        tiles.append(("tile_elapsed", duration(max(0.0, elapsed_s))))
+        ended_s = now_s if status.alive else records[-1].time_s
+        tiles.append(("tile_elapsed", duration(max(0.0, ended_s - _start_s(records)))))
     if step and status.state == "training":
         tiles.append(("tile_remaining", duration(step.remaining_s)))
     return html + _tiles(tiles, lang)
@@ -194,6 +195,12 @@ def _progress(done: int, total: int, sentence: str) -> str:
     return bar + (paragraph(sentence, "note") if sentence else "")
 
 
+def _start_s(records: list[Record]) -> float:
+    """When the last worker took the run up: a stopped run may be compared days later."""
+    queued = [r.time_s for r in records if r.event == StateChanged("queued")]
+    return queued[-1] if queued else records[0].time_s
+
+
 def _tiles(tiles: list[tuple[str, str]], lang: str) -> str:
     cells = "".join(
         f"<div><dt>{escape(text(key, lang))}</dt><dd>{escape(value)}</dd></div>"
@@ -214,12 +221,12 @@ def next_sentence(status: Status, has_adapter: bool, lang: str) -> str:
 
 
 def log_lines(records: list[Record], lang: str) -> str:
-    """What happened, a line each with minutes and seconds since the start. Counts of a stage, and
-    the steps of a long training, are thinned out."""
+    """What happened, newest first, with minutes and seconds since the start. Counts of a stage,
+    and the steps of a long training, are thinned out."""
     n_steps = sum(isinstance(r.event, Step) for r in records)
     every = max(1, n_steps // MAX_STEP_LINES)
     lines = []
-    for record, following in zip(records, [*records[1:], None], strict=True):
+    for record, following in zip_longest(records, records[1:]):
         event = record.event
         if isinstance(event, Progress) and following and isinstance(following.event, Progress):
             continue
@@ -228,7 +235,7 @@ def log_lines(records: list[Record], lang: str) -> str:
             continue
         since = duration(record.time_s - records[0].time_s)
         lines.append(f"{since:>7}  {event_sentence(event, lang)}")
-    return "\n".join(lines)
+    return "\n".join(reversed(lines))
 
 
 def loss_table(records: list[Record]) -> pd.DataFrame:
