@@ -146,9 +146,7 @@ def main() -> None:
         rows = []
         for precision in options.precision:
             for window in options.window:
-                row = measure(
-                    options.base, precision, window, options.batch_size, options.steps
-                )
+                row = measure(options.base, precision, window, options.batch_size, options.steps)
                 print(json.dumps(row), flush=True)
                 rows.append(row)
     if options.json:

@@ -1,7 +1,9 @@
 """Events, states and findings as sentences, the same on the page and in the terminal."""
 
+from whisper_tuner.config import LoraSettings
 from whisper_tuner.data.clips import Finding
 from whisper_tuner.locales import text
+from whisper_tuner.model.catalogue import base_model
 from whisper_tuner.runs.events import Event, Failed, Note, Progress, Score, StateChanged, Step
 from whisper_tuner.runs.jobs import Status
 
@@ -41,3 +43,17 @@ def status_sentence(status: Status, lang: str = "en") -> str:
 def finding_sentence(finding: Finding, lang: str = "en") -> str:
     params = {"clip": finding.clip, "row": finding.row, **finding.params}
     return text(finding.code, lang, **params)
+
+
+def size_sentence(base_id: str, lora: LoraSettings, lang: str = "en") -> str:
+    """How many weights LoRA trains, of how many, and how large the adapter will be."""
+    base = base_model(base_id)
+    trainable = base.n_trainable(lora)
+    return text(
+        "adapter_size",
+        lang,
+        trainable=trainable,
+        total=base.n_parameters,
+        share=trainable / (base.n_parameters + trainable),  # as PEFT counts
+        megabytes=base.adapter_bytes(lora) / 1e6,
+    )

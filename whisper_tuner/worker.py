@@ -11,6 +11,7 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 from whisper_tuner.errors import RunError, TunerError
@@ -28,7 +29,7 @@ DEVICE_LOCK_NAME = "device.lock"
 TURN_POLL_S = 0.5
 
 
-def load_stage(name: str):
+def load_stage(name: str) -> Callable:
     """Import a stage only now: torch must not be loaded while waiting in the queue."""
     module, function = STAGES[name].split(":")
     return getattr(importlib.import_module(module), function)
@@ -50,7 +51,7 @@ def failure(error: BaseException) -> Failed:
     """The sentence for whatever ended a stage."""
     if isinstance(error, TunerError):
         return Failed(error.code, error.params)
-    if type(error).__name__ == "OutOfMemoryError":  # torch's, which this process may not have loaded
+    if type(error).__name__ == "OutOfMemoryError":  # torch's, which may not have been imported
         return Failed("out_of_memory_gpu")
     if isinstance(error, MemoryError):
         return Failed("out_of_memory_host")

@@ -97,9 +97,9 @@ print(processor.batch_decode(ids, skip_special_tokens=True)[0].strip())
     held_out = {c.id: c for c in read_clips(prepared.dataset_dir, "test")}
     longest = max(held_out.values(), key=lambda c: c.duration_s)  # the batch's limit is its own
     expected = next(c for c in prepared.read_comparison()["clips"] if c["id"] == longest.id)
+    audio = prepared.dataset_dir / longest.audio
     answer = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", script, str(prepared.adapter_dir)]
-        + [str(prepared.dataset_dir / longest.audio)],
+        [sys.executable, "-W", "ignore", "-c", script, prepared.adapter_dir, audio],
         capture_output=True,
         text=True,
         check=True,

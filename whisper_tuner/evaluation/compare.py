@@ -13,7 +13,6 @@ from whisper_tuner.evaluation.metrics import clip_score, score, word_diff
 from whisper_tuner.evaluation.transcribe import transcribe_clips
 from whisper_tuner.runs.folder import Run
 
-
 OnBatch = Callable[[int, int], None]  # clips done, clips in all
 
 

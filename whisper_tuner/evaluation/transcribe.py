@@ -51,7 +51,9 @@ def transcribe_clips(
     on_batch: Callable[[int, int], None] | None = None,
 ) -> list[str]:
     """The texts of `clips`, in their order. `on_batch(done, total)` may raise to end early."""
-    order = sorted(range(len(clips)), key=lambda i: clips[i].duration_s)  # a batch waits for its longest
+    order = sorted(
+        range(len(clips)), key=lambda i: clips[i].duration_s
+    )  # a batch waits for its longest
     texts = [""] * len(clips)
     for start in range(0, len(order), batch_size):
         chosen = order[start : start + batch_size]

@@ -132,7 +132,12 @@ class EventWriter:
     def append(self, event: Event) -> int:
         """Write one event and flush it to the operating system; returns its `seq`."""
         self._seq += 1
-        row = {"seq": self._seq, "time_s": round(time.time(), 3), "kind": event.kind, **asdict(event)}
+        row = {
+            "seq": self._seq,
+            "time_s": round(time.time(), 3),
+            "kind": event.kind,
+            **asdict(event),
+        }
         self._file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
         self._file.flush()
         return self._seq

@@ -10,8 +10,10 @@ from transformers import WhisperProcessor
 from whisper_tuner.errors import TrainingError
 
 
-def save_adapter(model: PeftModel, processor: WhisperProcessor, adapter_dir: Path, step: int) -> None:
-    """Write weights (safetensors), processor and generation files, replacing an earlier save whole.
+def save_adapter(
+    model: PeftModel, processor: WhisperProcessor, adapter_dir: Path, step: int
+) -> None:
+    """Write weights (safetensors), processor and generation files, in place of an earlier save.
 
     Raises TrainingError when a weight is not finite: such an adapter is never saved.
     """

@@ -55,7 +55,7 @@ class Collator:
         return window_frames(max(clip.duration_s for clip in clips), margin_s)
 
     def _labels(self, texts: list[str]) -> torch.Tensor:
-        """Shape (batch, longest): language, task, no-timestamps, text, end-of-text, then IGNORED."""
+        """Shape (batch, longest): language, task, no-timestamps, text, end, then IGNORED."""
         encoded = self.processor.tokenizer(texts, padding=True, return_tensors="pt")
         labels = encoded.input_ids.masked_fill(encoded.attention_mask == 0, IGNORED)
         if (labels[:, 0] == self.start_id).all():

@@ -42,7 +42,9 @@ def build(run, config, tmp_path, poison=False):
 def one_step(run, config, tmp_path):
     trainer, _, events = build(run, config, tmp_path)
     trainer.train()
-    weights = {n: w.detach().clone() for n, w in trainer.model.named_parameters() if w.requires_grad}
+    weights = {
+        n: w.detach().clone() for n, w in trainer.model.named_parameters() if w.requires_grad
+    }
     return events[0], weights
 
 

@@ -1,4 +1,4 @@
-"""The command line's commands and their arguments. Imports no torch: workers do the heavy work."""
+"""The command line's commands. They import no torch: workers do the heavy work."""
 
 import argparse
 import getpass
@@ -9,13 +9,18 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from whisper_tuner import __version__, steps
-from whisper_tuner.config import PRECISIONS, WINDOWS, LoraSettings, TrainConfig
+from whisper_tuner import steps
+from whisper_tuner.config import LoraSettings, TrainConfig
 from whisper_tuner.data.clips import Report
-from whisper_tuner.errors import InputError, RunError, TunerError
+from whisper_tuner.errors import InputError, RunError
 from whisper_tuner.locales import text
-from whisper_tuner.model.catalogue import BASE_MODELS, base_model
-from whisper_tuner.narrate import duration, event_sentence, finding_sentence, status_sentence
+from whisper_tuner.narrate import (
+    duration,
+    event_sentence,
+    finding_sentence,
+    size_sentence,
+    status_sentence,
+)
 from whisper_tuner.publish.hub import local_token
 from whisper_tuner.runs import jobs
 from whisper_tuner.runs.device import find_device
@@ -109,22 +114,8 @@ def train(options: argparse.Namespace) -> int:
         report_run(run, options.json)
         return 0
     if not options.json:
-        say_size(config)
+        say(size_sentence(config.base, config.lora))
     return follow(run, options.json)
-
-
-def say_size(config: TrainConfig) -> None:
-    base = base_model(config.base)
-    trainable = base.n_trainable(config.lora)
-    say(
-        text(
-            "adapter_size",
-            trainable=trainable,
-            total=base.n_parameters,
-            share=trainable / (base.n_parameters + trainable),
-            megabytes=base.adapter_bytes(config.lora) / 1e6,
-        )
-    )
 
 
 def follow(run: Run, as_json: bool) -> int:
@@ -154,8 +145,10 @@ def say_record(record: Record, as_json: bool) -> None:
         event = record.event
         say_json({"seq": record.seq, "time_s": record.time_s, "kind": event.kind, **asdict(event)})
     else:
-        say(f"{time.strftime('%H:%M:%S', time.localtime(record.time_s))}  "
-            f"{event_sentence(record.event)}")
+        say(
+            f"{time.strftime('%H:%M:%S', time.localtime(record.time_s))}  "
+            f"{event_sentence(record.event)}"
+        )
 
 
 # --- demo
@@ -173,7 +166,7 @@ def demo(options: argparse.Namespace) -> int:
         precision=find_device().default_precision,
         epochs=DEMO_EPOCHS,
     )
-    say_size(config)
+    say(size_sentence(config.base, config.lora))
     steps.train(run, config)
     code = follow(run, as_json=False)
     if code or jobs.status(run).state != "done":
@@ -276,85 +269,3 @@ def push(options: argparse.Namespace) -> int:
     else:
         say(text("push_done", url=result.url))
     return 0
-
-
-# --- arguments
-
-
-def parser() -> argparse.ArgumentParser:
-    root = argparse.ArgumentParser(
-        prog="python -m whisper_tuner",
-        description="Teach OpenAI's Whisper your voices and words.",
-        epilog="Runs are kept in the folder named by WHISPER_TUNER_RUNS, else in your data folder.",
-    )
-    root.add_argument("--version", action="version", version=__version__)
-    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    def command(name: str, function, summary: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=summary, description=summary)
-        sub.set_defaults(function=function)
-        if name != "demo":
-            sub.add_argument("--json", action="store_true", help="print JSON for programs")
-        return sub
-
-    command("demo", demo, "do the whole job on the bundled recordings")
-
-    sub = command("prepare", prepare, "read, check and split recordings into a new run")
-    sub.add_argument(
-        "source",
-        type=Path,
-        nargs="+",
-        help="a ZIP, a folder, audio files with a CSV/TSV or .txt, or a Common Voice tar.gz",
-    )
-    sub.add_argument("--clips", type=int, default=200, help="Common Voice: clips to train on")
-    sub.add_argument("--test-clips", type=int, default=50, help="Common Voice: clips to hold out")
-    sub.add_argument("--seed", type=int, default=42, help="seed of the split")
-
-    _train_arguments(command("train", train, "train a prepared run and measure it"))
-
-    sub = command("status", status, "say how a run, or every run, stands")
-    sub.add_argument("run", nargs="?", help="a run's id or folder")
-
-    summaries = (
-        ("stop", stop, "end a training: finish the step, save, stop"),
-        ("compare", compare, "base and tuned texts of the held-out clips, with WER and CER"),
-        ("try", try_out, "transcribe one recording with the base and with the tuned model"),
-        ("push", push, "put the adapter into your own Hugging Face account"),
-    )
-    for name, function, summary in summaries:
-        sub = command(name, function, summary)
-        sub.add_argument("run", help="a run's id or folder")
-        if name == "try":
-            sub.add_argument("audio", type=Path, help="a recording of at most 30 seconds")
-        if name == "push":
-            sub.add_argument("--name", required=True, help="the repository's name")
-            sub.add_argument("--public", action="store_true", help="public instead of private")
-    return root
-
-
-def _train_arguments(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("run", help="a run's id or folder")
-    sub.add_argument("--language", required=True, help="language code, such as it, sw or yue")
-    sub.add_argument("--base", choices=BASE_MODELS, metavar="ID", help=", ".join(BASE_MODELS))
-    sub.add_argument("--precision", choices=PRECISIONS, help="default: 8bit on CUDA, else 32bit")
-    sub.add_argument("--epochs", type=int, default=TrainConfig.epochs)
-    sub.add_argument("--batch-size", type=int, default=TrainConfig.batch_size)
-    sub.add_argument(
-        "--gradient-accumulation", type=int, default=TrainConfig.gradient_accumulation
-    )
-    sub.add_argument("--learning-rate", type=float, default=TrainConfig.learning_rate)
-    sub.add_argument("--rank", type=int, default=LoraSettings.rank, help="LoRA rank")
-    sub.add_argument("--alpha", type=int, help="LoRA alpha; default: twice the rank")
-    sub.add_argument("--window", choices=WINDOWS, default=TrainConfig.window)
-    sub.add_argument("--max-steps", type=int, default=0, help="end early after so many steps")
-    sub.add_argument("--seed", type=int, default=TrainConfig.seed)
-    sub.add_argument("--detach", action="store_true", help="return at once; see status and stop")
-
-
-def main(arguments: list[str] | None = None) -> int:
-    options = parser().parse_args(arguments)
-    try:
-        return options.function(options)
-    except TunerError as error:
-        print(error.sentence(), file=sys.stderr)
-        return 2 if isinstance(error, InputError | RunError) else 1

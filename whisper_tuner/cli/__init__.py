@@ -1,0 +1,15 @@
+"""The command line: arguments in, the functions of `steps.py`, sentences or JSON out."""
+
+import sys
+
+from whisper_tuner.cli.arguments import parser
+from whisper_tuner.errors import InputError, RunError, TunerError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
+    try:
+        return options.function(options)
+    except TunerError as error:
+        print(error.sentence(), file=sys.stderr)
+        return 2 if isinstance(error, InputError | RunError) else 1

@@ -1,0 +1,88 @@
+"""The command line's arguments."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from whisper_tuner import __version__
+from whisper_tuner.cli import commands
+from whisper_tuner.config import PRECISIONS, WINDOWS, LoraSettings, TrainConfig
+from whisper_tuner.model.catalogue import BASE_MODELS
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(
+        prog="python -m whisper_tuner",
+        description="Teach OpenAI's Whisper your voices and words.",
+        epilog="Runs are kept in the folder named by WHISPER_TUNER_RUNS, else in your data folder.",
+    )
+    root.add_argument("--version", action="version", version=__version__)
+    subparsers = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, function: Command, summary: str) -> argparse.ArgumentParser:
+        sub = subparsers.add_parser(name, help=summary, description=summary)
+        sub.set_defaults(function=function)
+        if name != "demo":
+            sub.add_argument("--json", action="store_true", help="print JSON for programs")
+        return sub
+
+    command("demo", commands.demo, "do the whole job on the bundled recordings")
+
+    sub = command("prepare", commands.prepare, "read, check and split recordings into a new run")
+    sub.add_argument(
+        "source",
+        type=Path,
+        nargs="+",
+        help="a ZIP, a folder, audio files with a CSV/TSV or .txt, or a Common Voice tar.gz",
+    )
+    sub.add_argument("--clips", type=int, default=200, help="Common Voice: clips to train on")
+    sub.add_argument("--test-clips", type=int, default=50, help="Common Voice: clips to hold out")
+    sub.add_argument("--seed", type=int, default=42, help="seed of the split")
+
+    _train_arguments(command("train", commands.train, "train a prepared run and measure it"))
+
+    sub = command("status", commands.status, "say how a run, or every run, stands")
+    sub.add_argument("run", nargs="?", help="a run's id or folder")
+
+    summaries = (
+        ("stop", commands.stop, "end a training: finish the step, save, stop"),
+        (
+            "compare",
+            commands.compare,
+            "base and tuned texts of the held-out clips, with WER and CER",
+        ),
+        (
+            "try",
+            commands.try_out,
+            "transcribe one recording with the base and with the tuned model",
+        ),
+        ("push", commands.push, "put the adapter into your own Hugging Face account"),
+    )
+    for name, function, summary in summaries:
+        sub = command(name, function, summary)
+        sub.add_argument("run", help="a run's id or folder")
+        if name == "try":
+            sub.add_argument("audio", type=Path, help="a recording of at most 30 seconds")
+        if name == "push":
+            sub.add_argument("--name", required=True, help="the repository's name")
+            sub.add_argument("--public", action="store_true", help="public instead of private")
+    return root
+
+
+def _train_arguments(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("run", help="a run's id or folder")
+    sub.add_argument("--language", required=True, help="language code, such as it, sw or yue")
+    sub.add_argument("--base", choices=BASE_MODELS, metavar="ID", help=", ".join(BASE_MODELS))
+    sub.add_argument("--precision", choices=PRECISIONS, help="default: 8bit on CUDA, else 32bit")
+    sub.add_argument("--epochs", type=int, default=TrainConfig.epochs)
+    sub.add_argument("--batch-size", type=int, default=TrainConfig.batch_size)
+    sub.add_argument("--gradient-accumulation", type=int, default=TrainConfig.gradient_accumulation)
+    sub.add_argument("--learning-rate", type=float, default=TrainConfig.learning_rate)
+    sub.add_argument("--rank", type=int, default=LoraSettings.rank, help="LoRA rank")
+    sub.add_argument("--alpha", type=int, help="LoRA alpha; default: twice the rank")
+    sub.add_argument("--window", choices=WINDOWS, default=TrainConfig.window)
+    sub.add_argument("--max-steps", type=int, default=0, help="end early after so many steps")
+    sub.add_argument("--seed", type=int, default=TrainConfig.seed)
+    sub.add_argument("--detach", action="store_true", help="return at once; see status and stop")
