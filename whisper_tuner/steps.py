@@ -70,7 +70,7 @@ def train(run: Run, config: TrainConfig) -> None:
 
 
 def again(run: Run) -> Run:
-    """A new run on the same dataset, to be trained with other settings. The clips are hard links."""
+    """A new run on the same dataset, for other settings. The clips are hard links."""
     new = Run.create(run.dir.parent)
     shutil.copytree(run.dataset_dir, new.dataset_dir, copy_function=os.link)
     return new

@@ -1,7 +1,6 @@
 """Base and tuned on the same held-out clips, from one loaded model → `comparison.json`."""
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
@@ -68,7 +67,7 @@ def write_comparison(
     }
     temporary = run.comparison_path.with_suffix(".tmp")
     temporary.write_text(json.dumps(comparison, ensure_ascii=False, indent=1), encoding="utf-8")
-    os.replace(temporary, run.comparison_path)
+    temporary.replace(run.comparison_path)
     return comparison
 
 

@@ -1,7 +1,6 @@
 """The measuring stage: what the base heard, what the tuned model heard, and the comparison."""
 
 import json
-import os
 
 from whisper_tuner.data.clips import Clip, read_clips
 from whisper_tuner.evaluation.compare import Listener, write_comparison
@@ -32,7 +31,7 @@ def base_transcripts(context: WorkerContext, listener: Listener, clips: list[Cli
     by_id = {clip.id: text for clip, text in zip(clips, texts, strict=True)}
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(by_id, ensure_ascii=False, indent=1), encoding="utf-8")
-    os.replace(temporary, path)
+    temporary.replace(path)
     return texts
 
 

@@ -122,7 +122,7 @@ def add_lora(
         lora_alpha=settings.alpha,
         lora_dropout=settings.dropout,
         target_modules=list(settings.target_modules),
-        bias="none",  # anything else changes the base, and disable_adapter() no longer gives it back
+        bias="none",  # else disable_adapter() no longer gives the base back
         # task_type stays unset: PEFT's seq2seq wrapper passes input_ids, which Whisper has not
     )
     model = get_peft_model(base, config)

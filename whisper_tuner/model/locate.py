@@ -1,4 +1,4 @@
-"""Where a base model's files come from: the Hub, its local cache, or the embedded copy. No torch."""
+"""Where a base model's files come from: the Hub, its cache, or the embedded copy. No torch."""
 
 import os
 from collections.abc import Callable

@@ -1,8 +1,9 @@
 """The speech window: an encoder that sees only as much time as there is speech.
 
 Whisper's encoder adds sinusoidal positions and knows no mask, so its first `n` positions work
-for a shorter input once it was trained so. The way icefall and WeNet fine-tune Whisper; transformers
-refuses any input but 30 seconds, so positions and the length it checks are swapped for a moment.
+for a shorter input once it was trained so. It is the way icefall and WeNet fine-tune Whisper.
+transformers refuses any input but 30 seconds, so positions and the length it checks are swapped
+for a moment.
 """
 
 from collections.abc import Iterator

@@ -10,7 +10,7 @@ from whisper_tuner.runs.folder import Run
 LOG_LIMIT_BYTES = 5_000_000
 
 
-class Stopped(Exception):
+class Stopped(Exception):  # noqa: N818 - it is no error
     """The person pressed Stop and there is nothing half done to save."""
 
 

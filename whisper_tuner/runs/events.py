@@ -1,7 +1,7 @@
 """What happened in a run: `events.jsonl`, one typed event a line, appended by the worker only.
 
-Every line carries `seq` (1, 2, 3 …) and `time_s` (Unix seconds). A line is flushed as it is written;
-a reader ignores a torn last line, so a reader may look at any moment.
+Every line carries `seq` (1, 2, 3 …) and `time_s` (Unix seconds) and is flushed as it is written.
+A reader ignores a torn last line, so it may look at any moment.
 """
 
 import json
@@ -53,7 +53,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Step:
-    """One optimiser step. `loss` is the mean cross-entropy per label token of the step's batches."""
+    """One optimiser step. `loss` is the mean cross-entropy per label token of its batches."""
 
     kind: ClassVar[str] = "step"
     step: int

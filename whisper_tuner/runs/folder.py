@@ -16,7 +16,7 @@ ID_PATTERN = re.compile(r"\d{8}-\d{6}-[0-9a-f]{16}")
 
 
 def default_root() -> Path:
-    """Where runs live: `WHISPER_TUNER_RUNS`, a Space's persistent disk, or the user's data folder."""
+    """Where runs live: `WHISPER_TUNER_RUNS`, a Space's own disk, or the user's data folder."""
     if ROOT_VARIABLE in os.environ:
         return Path(os.environ[ROOT_VARIABLE]).expanduser()
     if "SPACE_ID" in os.environ and os.access("/data", os.W_OK):
@@ -51,7 +51,7 @@ class Run:
 
     @classmethod
     def create(cls, root: Path) -> "Run":
-        """A new, empty run folder, readable by its owner only, with an id that cannot be guessed."""
+        """A new, empty run folder, for its owner only, with an id that cannot be guessed."""
         run_dir = root / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(8)}"
         root.mkdir(parents=True, exist_ok=True)
         run_dir.mkdir(mode=0o700)
