@@ -19,7 +19,7 @@ from whisper_tuner.ui.language import label, static_html
 from whisper_tuner.ui.session import PRIVATE, QUIET, Page, Redraw, Updates, find_run, has_dataset
 
 N_TRAIN_CLIPS, N_TEST_CLIPS, MAX_CLIPS = 200, 50, 10_000
-COLUMN_WIDTHS = ["190px", "95px", "275px", "100px", "300px"]  # a telephone scrolls inside the table
+COLUMN_WIDTHS = ["190px", "95px", "275px", "100px", "310px"]  # a telephone scrolls inside the table
 # The result of a check stands below the fold; bring it, or the reason why there is none, into view.
 SHOW_RESULT_JS = """() => (
   document.querySelector("#data-notice p") ?? document.getElementById("data-summary")
@@ -112,7 +112,7 @@ class DataStep:
             self.find_language, [page.lang, self.archive], [self.archive_language], **PRIVATE
         )
         gr.on(
-            [self.filter.input, self.search.input],
+            [self.filter.input, self.search.change],
             self.filter_clips,
             [page.lang, page.run_id, *self.inputs],
             [self.table],

@@ -1,0 +1,91 @@
+"""Bad input at the command line: exit code 2 and one sentence; and what a program reads."""
+
+import json
+
+import pytest
+
+from whisper_tuner import cli
+from whisper_tuner.runs.folder import Run
+
+
+@pytest.fixture(autouse=True)
+def runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("WHISPER_TUNER_RUNS", str(tmp_path / "runs"))
+    return tmp_path / "runs"
+
+
+def call(capsys, *arguments) -> tuple[int, str, str]:
+    code = cli.main([str(argument) for argument in arguments])
+    return code, *capsys.readouterr()
+
+
+def test_prepare_says_what_was_found(capsys, small_source, runs):
+    code, out, err = call(capsys, "prepare", small_source)
+    assert (code, err) == (0, "")
+    assert "10 of 10" in out
+    run_id = next(runs.glob("*-*-*")).name
+    assert run_id in out
+
+
+def test_prepare_as_json(capsys, small_source, runs):
+    code, out, _ = call(capsys, "prepare", small_source, "--json")
+    answer = json.loads(out)
+    assert code == 0
+    assert (answer["n_train"], answer["n_test"], answer["findings"]) == (8, 2, [])
+    assert Run.open(runs, answer["run"]).dataset_dir.is_dir()
+
+
+def test_prepare_names_every_bad_clip(capsys, small_source, tmp_path):
+    (tmp_path / "one.wav").write_bytes(b"")
+    (tmp_path / "one.txt").write_text("Uno.")
+    code, out, _ = call(capsys, "prepare", tmp_path / "one.wav", tmp_path / "one.txt")
+    assert code == 2
+    assert "one.wav" in out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("prepare", "nowhere.zip"),
+        ("train", "20260101-000000-0000000000000000", "--language", "it"),
+        ("status", "nonsense"),
+        ("stop", "nonsense"),
+        ("compare", "nonsense"),
+        ("try", "nonsense", "nowhere.wav"),
+        ("push", "nonsense", "--name", "x"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(capsys, arguments):
+    code, out, err = call(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert len(err.strip().splitlines()) == 1
+    assert "Traceback" not in err
+
+
+def test_unknown_language_is_one_sentence(capsys, prepared, hub_cache):
+    code, _, err = call(capsys, "train", prepared.dir, "--language", "tlh")
+    assert code == 2
+    assert "tlh" in err
+    assert not prepared.spec_path.exists()  # nothing was started: the run can still be trained
+
+
+def test_bad_setting_is_one_sentence(capsys, prepared):
+    code, _, err = call(capsys, "train", prepared.dir, "--language", "it", "--epochs", "0")
+    assert code == 2
+    assert "epochs" in err
+
+
+def test_status_of_a_draft_and_of_nothing(capsys, prepared):
+    assert call(capsys, "status")[0] == 0
+    code, out, _ = call(capsys, "status", prepared.dir, "--json")
+    assert code == 0
+    assert json.loads(out)["state"] == "draft"
+
+
+def test_compare_try_and_push_need_an_adapter(capsys, prepared, small_source):
+    clip = next((small_source / "clips").iterdir())
+    for command in (("compare",), ("try", clip)):
+        name, *rest = command
+        code, _, err = call(capsys, name, prepared.dir, *rest)
+        assert code == 2
+        assert err.strip()
