@@ -107,7 +107,11 @@ class TrainStep:
 
     def show_run(self, lang: str, run: Run, is_started: bool) -> Updates:
         if not is_started:
-            return {self.again: gr.Button(visible=False), self.forward: gr.Button(visible=False)}
+            return {
+                self.again: gr.Button(visible=False),
+                self.forward: gr.Button(visible=False),
+                self.stop: gr.Button(interactive=True),
+            }
         records = read_events(run.events_path)
         status = jobs.status(run, records)
         return {
@@ -118,7 +122,7 @@ class TrainStep:
 
     def live(self, lang: str, run: Run, status: jobs.Status, records: list[Record]) -> Updates:
         """What changes while a run is at work."""
-        can_stop = status.alive and status.state != "stopping"
+        can_stop = views.is_at_work(status) and status.state != "stopping"
         return {
             **self.clock(lang, run, status, records),
             self.loss: _drawn(views.loss_table(records)),
@@ -138,9 +142,8 @@ class TrainStep:
         page, form = self.page, self.form
         chosen = [page.lang, page.run_id, *form.dials]
         then_redraw(self.start.click(self.start_training, chosen, [self.notice], **PRIVATE))
-        then_redraw(
-            self.stop.click(self.stop_training, [page.lang, page.run_id], [self.notice], **PRIVATE)
-        )
+        stopped = [self.notice, self.stop]
+        self.stop.click(self.stop_training, [page.lang, page.run_id], stopped, **PRIVATE)
         made = [self.notice, page.run_id, page.spoken]
         then_redraw(self.again.click(self.train_again, [page.lang, page.run_id], made, **PRIVATE))
         self.forward.click(lambda: gr.Tabs(selected="compare"), None, page.steps, **QUIET)
@@ -160,12 +163,13 @@ class TrainStep:
             return views.paragraph(error.sentence(lang), "problem")
         return ""
 
-    def stop_training(self, lang: str, run_id: str) -> str:
+    def stop_training(self, lang: str, run_id: str) -> tuple:
+        """Asks once; a large model may need a minute until its step is finished and saved."""
         try:
             jobs.stop(open_run(run_id))
         except TunerError as error:
-            return views.paragraph(error.sentence(lang), "problem")
-        return ""
+            return views.paragraph(error.sentence(lang), "problem"), gr.skip()
+        return "", gr.Button(interactive=False)
 
     def train_again(self, lang: str, run_id: str) -> tuple:
         """A new run on the same recordings; the form keeps the settings to start from."""

@@ -14,7 +14,14 @@ from whisper_tuner.locales import text
 from whisper_tuner.model.catalogue import BASE_MODELS, base_model
 from whisper_tuner.model.languages import LANGUAGES
 from whisper_tuner.narrate import duration, event_sentence, finding_sentence, status_sentence
-from whisper_tuner.runs.events import Progress, Record, Score, StateChanged, Step
+from whisper_tuner.runs.events import (
+    TERMINAL_STATES,
+    Progress,
+    Record,
+    Score,
+    StateChanged,
+    Step,
+)
 from whisper_tuner.runs.jobs import Status
 
 MAX_PLOT_POINTS = 300
@@ -148,6 +155,11 @@ def plan_sentence(report: Report, epochs: int, batch_size: int, lang: str) -> st
 # --- a training
 
 
+def is_at_work(status: Status) -> bool:
+    """Whether more is to come. A worker that has said its last state lives a moment longer."""
+    return status.alive and status.state not in TERMINAL_STATES
+
+
 def last(records: list[Record], kind: type) -> object | None:
     return next((r.event for r in reversed(records) if isinstance(r.event, kind)), None)
 
@@ -166,7 +178,7 @@ def training_status(status: Status, records: list[Record], lang: str, now_s: flo
     if score:
         tiles.append(("tile_wer", f"{score.wer:.1%}"))
     if records:
-        ended_s = now_s if status.alive else records[-1].time_s
+        ended_s = now_s if is_at_work(status) else records[-1].time_s
         tiles.append(("tile_elapsed", duration(max(0.0, ended_s - _start_s(records)))))
     if step and status.state == "training":
         tiles.append(("tile_remaining", duration(step.remaining_s)))
@@ -176,7 +188,7 @@ def training_status(status: Status, records: list[Record], lang: str, now_s: flo
 def progress(status: Status, records: list[Record], lang: str) -> str:
     """The state of a run, and a bar while it is at work, as HTML."""
     html = f'<h3 class="headline">{escape(status_sentence(status, lang))}</h3>'
-    return html + (_bar(status, records, lang) if status.alive else "")
+    return html + (_bar(status, records, lang) if is_at_work(status) else "")
 
 
 def _bar(status: Status, records: list[Record], lang: str) -> str:
@@ -210,9 +222,9 @@ def _tiles(tiles: list[tuple[str, str]], lang: str) -> str:
 
 
 def next_sentence(status: Status, has_adapter: bool, lang: str) -> str:
-    """What to do when a run has ended; empty while it has not."""
-    if status.alive or status.state in ("draft", "queued"):
-        return text("safe_to_close", lang) if status.alive else ""
+    """What to do when a run has ended, and while it has not."""
+    if is_at_work(status):
+        return text("safe_to_close", lang)
     if status.state == "done":
         return text("next_done", lang)
     if has_adapter:
@@ -234,7 +246,7 @@ def log_lines(records: list[Record], lang: str) -> str:
         if isinstance(event, Step) and event.step % every and not is_last:
             continue
         since = duration(record.time_s - records[0].time_s)
-        lines.append(f"{since:>7}  {event_sentence(event, lang)}")
+        lines.append(f"{since:>5}  {event_sentence(event, lang)}")
     return "\n".join(reversed(lines))
 
 
