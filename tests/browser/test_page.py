@@ -156,7 +156,7 @@ def test_from_an_upload_to_a_zip(visit, served, upload, recording, lang):
     reader = Reader(visitor.open(), lang)
     reader.give(upload)
     reader.sees(reader.say("data_summary", n_clips=10, n_found=12, time="0:10")[:14])
-    reader.start(spoken(lang), epochs=20)
+    reader.start(spoken(lang), epochs=8)
     reader.page.close()  # in the middle of it
 
     reader = Reader(visitor.open(), lang)

@@ -18,6 +18,6 @@ def sentences(lang: str) -> dict[str, str]:
     return json.loads((Path(__file__).parent / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def text(code: str, lang: str = DEFAULT_LANGUAGE, **params: object) -> str:
+def text(code: str, /, lang: str = DEFAULT_LANGUAGE, **params: object) -> str:
     """The sentence with this key, its `{placeholders}` filled from `params`."""
     return sentences(lang)[code].format(**params)

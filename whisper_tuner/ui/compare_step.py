@@ -45,7 +45,10 @@ class CompareStep:
         with gr.Column(visible=False, elem_classes="card") as self.try_room:
             gr.HTML(static_html(fragments.try_out))
             self.audio = gr.Audio(
-                sources=["microphone", "upload"], type="filepath", label=label("page_try_audio")
+                sources=["microphone", "upload"],
+                type="filepath",
+                label=label("page_try_audio"),
+                buttons=[],  # one of Gradio's shares the recording with the world
             )
             self.try_button = gr.Button(label("page_try_button"))
             self.try_notice = gr.HTML(elem_id="try-notice")

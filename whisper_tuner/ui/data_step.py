@@ -99,8 +99,13 @@ class DataStep:
         page = self.page
         made = [self.notice, page.run_id, page.spoken]
         # Preparing keeps a core busy: two at a time leave the page usable for everybody.
-        busy = {**PRIVATE, "concurrency_limit": 2, "concurrency_id": "prepare"}
-        busy["show_progress_on"] = self.notice
+        busy = {
+            **PRIVATE,
+            "concurrency_limit": 2,
+            "concurrency_id": "prepare",
+            "show_progress": "full",
+            "show_progress_on": self.notice,
+        }
         chosen = [page.lang, self.archive, self.n_train, self.n_test]
         for prepared in (
             self.example.click(self.prepare_example, [page.lang], made, **busy),

@@ -21,7 +21,7 @@ STORAGE_SECRET = "whisper-tuner"
 
 # For events that only read, and for those that the user need not see working.
 QUIET = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
-PRIVATE = {"api_visibility": "private"}
+PRIVATE = {"show_progress": "minimal", "api_visibility": "private"}
 
 
 @dataclass
