@@ -15,6 +15,7 @@ from whisper_tuner.ui.language import label, static_html
 from whisper_tuner.ui.session import (
     PRIVATE,
     QUIET,
+    SPEAKING,
     Page,
     Redraw,
     Updates,
@@ -118,7 +119,13 @@ class CompareStep:
         ):
             event(self._turn(shift), turning, self.list_outputs, **QUIET)
         tried = [self.try_notice, self.base_text, self.tuned_text]
-        self.try_button.click(self.try_out, [page.lang, page.run_id, self.audio], tried, **PRIVATE)
+        saying = self.try_button.click(
+            lambda lang: views.paragraph(text("tryout_listening", lang), "note"),
+            page.lang,
+            self.try_notice,
+            **QUIET,
+        )
+        saying.then(self.try_out, [page.lang, page.run_id, self.audio], tried, **SPEAKING)
         self.forward.click(lambda: gr.Tabs(selected="take"), None, page.steps, **QUIET)
 
     def _turn(self, shift: int | None):  # noqa: ANN202  a handler, of gradio's own shape

@@ -15,7 +15,7 @@ from whisper_tuner.runs import jobs
 from whisper_tuner.runs.folder import Run
 from whisper_tuner.ui import fragments, views
 from whisper_tuner.ui.language import label, static_html
-from whisper_tuner.ui.session import PRIVATE, Page, Redraw, Updates, open_run
+from whisper_tuner.ui.session import QUIET, SPEAKING, Page, Redraw, Updates, open_run
 
 LOOPBACK_NAMES = ("", "127.0.0.1", "localhost", "::1")
 
@@ -91,7 +91,13 @@ class PublishStep:
 
     def wire(self, then_redraw: Redraw) -> None:
         chosen = [self.page.lang, self.page.run_id, self.name, self.private, self.token]
-        self.push.click(push, chosen, [self.notice, self.token], **PRIVATE)
+        saying = self.push.click(
+            lambda lang: views.paragraph(text("push_working", lang), "note"),
+            self.page.lang,
+            self.notice,
+            **QUIET,
+        )
+        saying.then(push, chosen, [self.notice, self.token], concurrency_limit=4, **SPEAKING)
 
 
 def push(

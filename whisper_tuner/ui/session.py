@@ -19,9 +19,10 @@ Redraw = Callable[[Dependency], Dependency]  # draws all steps when an event has
 # BrowserState encrypts with this; a random one would forget every run when the page restarts.
 STORAGE_SECRET = "whisper-tuner"
 
-# For events that only read, and for those that the user need not see working.
+# How an event is wired: one that only reads; one that acts; one that says itself what it does.
 QUIET = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
 PRIVATE = {"show_progress": "minimal", "api_visibility": "private"}
+SPEAKING = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 @dataclass

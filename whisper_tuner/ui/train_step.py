@@ -3,7 +3,6 @@
 import time
 
 import gradio as gr
-import pandas as pd
 
 from whisper_tuner import steps
 from whisper_tuner.config import LoraSettings
@@ -29,8 +28,6 @@ from whisper_tuner.ui.session import (
 )
 from whisper_tuner.ui.train_form import build_form, to_config, to_values
 
-PLOT_HEIGHT = 220
-
 
 class TrainStep:
     def __init__(self, page: Page) -> None:
@@ -46,9 +43,7 @@ class TrainStep:
             self.notice = gr.HTML(elem_id="train-notice")
             with gr.Column(visible=False, elem_classes="card") as self.watch:
                 self.status = gr.HTML(elem_id="status")
-                with gr.Row():
-                    self.loss = _plot("loss", "page_loss_plot")
-                    self.wer = _plot("wer", "page_wer_plot")
+                self.curves = gr.HTML()
                 self.stop = gr.Button(label("page_stop"), variant="stop", visible=False)
                 self.log = gr.Textbox(
                     label=label("page_log"), lines=8, max_lines=8, elem_classes="log"
@@ -63,7 +58,7 @@ class TrainStep:
                     label("page_see_comparison"), variant="primary", visible=False
                 )
         self.inputs = [page.spoken]
-        self.live_outputs = [self.status, self.loss, self.wer, self.log, self.raw_log, self.stop]
+        self.live_outputs = [self.status, self.curves, self.log, self.raw_log, self.stop]
         self.outputs = [
             self.empty,
             self.room,
@@ -125,8 +120,7 @@ class TrainStep:
         can_stop = views.is_at_work(status) and status.state != "stopping"
         return {
             **self.clock(lang, run, status, records),
-            self.loss: _drawn(views.loss_table(records)),
-            self.wer: _drawn(views.wer_table(records)),
+            self.curves: views.curves(records, lang),
             self.log: views.log_lines(records, lang),
             self.raw_log: "\n".join(jobs.log_tail(run)),
             self.stop: gr.Button(visible=can_stop),
@@ -207,20 +201,3 @@ class TrainStep:
             self.offline: static_html(fragments.offline if ids else fragments.offline_none),
             self.form.base: gr.Dropdown(choices=views.base_choices(ids), value=value),
         }
-
-
-def _drawn(table: pd.DataFrame) -> gr.LinePlot:
-    return gr.LinePlot(table, visible=len(table) > 1)  # one point is no line
-
-
-def _plot(y: str, key: str) -> gr.LinePlot:
-    return gr.LinePlot(
-        x="step",
-        y=y,
-        x_title=" ",
-        y_title=" ",
-        label=label(key),
-        height=PLOT_HEIGHT,
-        buttons=[],
-        visible=False,
-    )

@@ -6,8 +6,6 @@ Whatever comes from a user is escaped where it enters HTML.
 from html import escape
 from itertools import zip_longest
 
-import pandas as pd
-
 from whisper_tuner.config import LoraSettings
 from whisper_tuner.data.clips import Clip, Finding, Report
 from whisper_tuner.locales import text
@@ -23,6 +21,7 @@ from whisper_tuner.runs.events import (
     Step,
 )
 from whisper_tuner.runs.jobs import Status
+from whisper_tuner.ui.plot import curve
 
 MAX_PLOT_POINTS = 300
 MAX_STEP_LINES = 40  # a long training would fill the log with steps
@@ -250,16 +249,12 @@ def log_lines(records: list[Record], lang: str) -> str:
     return "\n".join(reversed(lines))
 
 
-def loss_table(records: list[Record]) -> pd.DataFrame:
-    """Columns step and loss, thinned out to what a screen can show."""
+def curves(records: list[Record], lang: str) -> str:
+    """Loss at every step and WER at every measurement, as two figures."""
     steps = [r.event for r in records if isinstance(r.event, Step)]
     every = -(-len(steps) // MAX_PLOT_POINTS) or 1
-    points = [(s.step, s.loss) for i, s in enumerate(steps) if i % every == 0 or s is steps[-1]]
-    return pd.DataFrame(points, columns=["step", "loss"])
-
-
-def wer_table(records: list[Record]) -> pd.DataFrame:
-    """Columns step and wer, in percent."""
+    losses = [(s.step, s.loss) for i, s in enumerate(steps) if i % every == 0 or s is steps[-1]]
     scores = [r.event for r in records if isinstance(r.event, Score)]
-    points = [(score.step, round(100 * score.wer, 2)) for score in scores]
-    return pd.DataFrame(points, columns=["step", "wer"])
+    rates = [(score.step, round(100 * score.wer, 1)) for score in scores]
+    loss = curve(text("loss_plot", lang), losses)
+    return f'<div class="curves">{loss}{curve(text("wer_plot", lang), rates, "%")}</div>'

@@ -198,13 +198,16 @@ def test_a_long_training_does_not_fill_the_log_with_steps():
     assert "Step 1000 of 1000" in lines[0]
 
 
-def test_an_empty_run_has_an_empty_log_and_empty_plots():
+def test_an_empty_run_has_an_empty_log_and_no_curve():
     assert views.log_lines([], "en") == ""
-    assert views.loss_table([]).empty and views.wer_table([]).empty
+    assert views.curves([], "en") == '<div class="curves"></div>'
+    assert "<svg" not in views.curves(records(step(1), Score(0, 0.5, 0.5, 8)), "en")
 
 
-def test_plots_are_thinned_out_but_keep_the_last_point():
-    table = views.loss_table(records(*(step(n, 1000) for n in range(1, 1001))))
-    assert len(table) <= views.MAX_PLOT_POINTS + 1
-    assert table["step"].iloc[-1] == 1000
-    assert views.wer_table(records(Score(5, 0.1234, 0.1, 9)))["wer"].tolist() == [12.34]
+def test_curves_are_thinned_out_but_keep_the_last_point():
+    scores = [Score(0, 0.25, 0.1, 9), Score(500, 0.125, 0.1, 9)]
+    html = views.curves(records(*scores, *(step(n, 1000) for n in range(1, 1001))), "en")
+    points = html.split('<polyline points="')[1].split('"')[0].split()
+    assert len(points) <= views.MAX_PLOT_POINTS + 1
+    assert "Loss on the training clips: 2 → 0.002" in html
+    assert "Word error rate on held-out clips: 25% → 12.5%" in html
