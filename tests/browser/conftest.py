@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from whisper_tuner import steps
 from whisper_tuner.runs import jobs
@@ -24,6 +24,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
 PATIENCE_S = 120
 SLOW_MS = 240_000  # a training or a try-out on a busy machine
+expect.set_options(timeout=20_000)  # two cores, a browser and a page
 HOSTILE_TEXT = '<img src=x onerror=alert(1)> buongiorno "a tutti"'
 
 

@@ -50,7 +50,7 @@ class Reader:
 
     def give(self, upload: Path) -> None:
         self.page.locator("input[type=file]").first.set_input_files(upload)
-        expect(self.page.get_by_text(upload.name)).to_be_visible()
+        expect(self.page.locator(f'a[href$="{upload.name.replace(" ", "%20")}"]')).to_be_visible()
         self.press("page_check_button")
 
     def start(self, language: str, epochs: int) -> None:

@@ -46,6 +46,7 @@ def build() -> gr.Blocks:
             lang = gr.Radio(
                 [(name, code) for code, name in LANGUAGES.items()],
                 value="en",
+                label="Language · 语言",
                 show_label=False,
                 container=False,
                 elem_id="language",

@@ -11,6 +11,7 @@ from whisper_tuner.errors import InputError, TunerError
 from whisper_tuner.locales import text
 from whisper_tuner.model.catalogue import BASE_MODELS
 from whisper_tuner.model.locate import hub_reachable, is_at_hand
+from whisper_tuner.narrate import size_sentence
 from whisper_tuner.runs import jobs
 from whisper_tuner.runs.events import Record, read_events
 from whisper_tuner.runs.folder import Run
@@ -184,7 +185,7 @@ class TrainStep:
             lora = LoraSettings(rank=int(rank or 0))
         except InputError as error:
             return views.paragraph(error.sentence(lang), "problem")
-        html = views.paragraph(views.size_sentence(base, lora, lang))
+        html = views.paragraph(size_sentence(base, lora, lang))
         report = read_report(run.dataset_dir)
         plan = views.plan_sentence(report, int(epochs), max(1, int(batch_size or 1)), lang)
         return html + views.paragraph(plan)

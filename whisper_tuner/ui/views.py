@@ -6,10 +6,9 @@ Whatever comes from a user is escaped where it enters HTML.
 from html import escape
 from itertools import zip_longest
 
-from whisper_tuner.config import LoraSettings
 from whisper_tuner.data.clips import Clip, Finding, Report
 from whisper_tuner.locales import text
-from whisper_tuner.model.catalogue import BASE_MODELS, base_model
+from whisper_tuner.model.catalogue import BASE_MODELS
 from whisper_tuner.model.languages import LANGUAGES
 from whisper_tuner.narrate import duration, event_sentence, finding_sentence, status_sentence
 from whisper_tuner.runs.events import (
@@ -125,19 +124,6 @@ def base_choices(ids: list[str]) -> list[tuple[str, str]]:
 
 def _weights(base_id: str) -> str:
     return f"{BASE_MODELS[base_id].n_parameters / 1e6:,.0f} M"
-
-
-def size_sentence(base_id: str, lora: LoraSettings, lang: str) -> str:
-    base = base_model(base_id)
-    trainable = base.n_trainable(lora)
-    return text(
-        "adapter_size",
-        lang,
-        trainable=trainable,
-        total=base.n_parameters,
-        share=trainable / (base.n_parameters + trainable),
-        megabytes=base.adapter_bytes(lora) / 1e6,
-    )
 
 
 def plan_sentence(report: Report, epochs: int, batch_size: int, lang: str) -> str:

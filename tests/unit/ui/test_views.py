@@ -5,6 +5,7 @@ import pytest
 from whisper_tuner.config import LoraSettings
 from whisper_tuner.data.clips import Clip, Finding, Report
 from whisper_tuner.model.catalogue import BASE_MODELS
+from whisper_tuner.narrate import size_sentence
 from whisper_tuner.runs.events import Note, Progress, Record, Score, StateChanged, Step
 from whisper_tuner.runs.jobs import Status
 from whisper_tuner.ui import views
@@ -106,7 +107,7 @@ def test_languages_are_found_by_their_name_in_the_readers_language():
 
 
 def test_size_and_plan_before_a_training():
-    sentence = views.size_sentence("openai/whisper-base", LoraSettings(), "en")
+    sentence = size_sentence("openai/whisper-base", LoraSettings(), "en")
     assert sentence == (
         "1,179,648 of 72,593,920 weights are trained (1.60%); the adapter will be 4.7 MB."
     )
@@ -117,7 +118,7 @@ def test_size_and_plan_before_a_training():
 @pytest.mark.parametrize("base", BASE_MODELS)
 @pytest.mark.parametrize("rank", [1, 32, 256])
 def test_every_base_has_a_size_sentence(base, rank):
-    assert "MB" in views.size_sentence(base, LoraSettings(rank=rank), "zh")
+    assert "MB" in size_sentence(base, LoraSettings(rank=rank), "zh")
 
 
 def test_bases_are_offered_with_their_size():
