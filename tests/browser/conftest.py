@@ -10,12 +10,14 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
+from tests.hub_server import HubServer
 from whisper_tuner import steps
 from whisper_tuner.runs import jobs
 from whisper_tuner.runs.folder import Run
@@ -25,6 +27,7 @@ CHROMIUM = Path("/usr/bin/chromium")
 PATIENCE_S = 120
 SLOW_MS = 240_000  # a training or a try-out on a busy machine
 expect.set_options(timeout=20_000)  # two cores, a browser and a page
+TOKEN = "hf_canarycanarycanary"
 HOSTILE_TEXT = '<img src=x onerror=alert(1)> buongiorno "a tutti"'
 
 
@@ -61,17 +64,16 @@ def answers(url: str) -> bool:
         return False
 
 
-@pytest.fixture(scope="session")
-def served(tmp_path_factory, hub_cache) -> Iterator[Served]:
-    folder = tmp_path_factory.mktemp("page")
+@contextmanager
+def serve(folder: Path, **settings: str) -> Iterator[Served]:
+    """The page in a process of its own, with a runs folder of its own."""
     port, log = free_port(), folder / "page.log"
     environment = {
         **os.environ,
         "WHISPER_TUNER_RUNS": str(folder / "runs"),
         "GRADIO_TEMP_DIR": str(folder / "gradio"),
         "GRADIO_SERVER_PORT": str(port),
-        "HF_HOME": str(hub_cache),
-        "HF_HUB_OFFLINE": "1",
+        **settings,
     }
     with log.open("wb") as output:
         began_s = time.monotonic()
@@ -94,6 +96,31 @@ def served(tmp_path_factory, hub_cache) -> Iterator[Served]:
     process.terminate()
     process.wait(20)
     assert "Traceback" not in log.read_text(), log.read_text()
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory, hub_cache) -> Iterator[Served]:
+    """The page on a machine without internet, with two small base models at hand."""
+    folder = tmp_path_factory.mktemp("page")
+    with serve(folder, HF_HOME=str(hub_cache), HF_HUB_OFFLINE="1") as page:
+        yield page
+
+
+@pytest.fixture
+def hub(hub_cache) -> Iterator[HubServer]:
+    """A Hub that knows one account and one base model."""
+    with HubServer(users={TOKEN: "anna"}) as server:
+        snapshot = next((hub_cache / "hub").glob("models--openai--whisper-tiny/snapshots/*"))
+        server.add_model("openai/whisper-tiny", snapshot)
+        yield server
+
+
+@pytest.fixture
+def online(tmp_path, hub) -> Iterator[Served]:
+    """The page on a machine that reaches this Hub."""
+    home = {"HF_HOME": str(tmp_path / "home"), "HF_ENDPOINT": hub.endpoint, "HF_HUB_OFFLINE": "0"}
+    with serve(tmp_path, **home) as page:
+        yield page
 
 
 @pytest.fixture(scope="session")
@@ -149,8 +176,8 @@ def visit(chromium, served) -> Iterator:
     """A function that makes a Visitor; all are checked and closed at the end."""
     visitors: list[Visitor] = []
 
-    def make(**settings: object) -> Visitor:
-        visitors.append(Visitor(chromium, served, **{"locale": "en-US", **settings}))
+    def make(to: Served = served, **settings: object) -> Visitor:
+        visitors.append(Visitor(chromium, to, **{"locale": "en-US", **settings}))
         return visitors[-1]
 
     yield make

@@ -3,15 +3,17 @@
 import io
 import json
 import re
+import tarfile
 import zipfile
 from functools import partial
 from pathlib import Path
 
 import pytest
+import soundfile
 from playwright.sync_api import Locator, Page, expect
 from safetensors.numpy import load
 
-from tests.browser.conftest import HOSTILE_TEXT, SLOW_MS
+from tests.browser.conftest import HOSTILE_TEXT, SLOW_MS, TOKEN
 from whisper_tuner.locales import text
 from whisper_tuner.model.languages import LANGUAGES as SPOKEN
 
@@ -226,6 +228,61 @@ def look_from_a_telephone(visit, visitor, lang: str) -> None:
 def assert_page_stayed_small(served) -> None:
     assert "libtorch" not in served.maps()
     assert served.memory_mb() < MAX_MEMORY_MB
+
+
+def test_push_to_the_own_account(visit, online, hub, upload):
+    reader = Reader(visit(to=online).open(), "en")
+    reader.give(upload)
+    reader.sees("10 of 12 clips can be used")
+    reader.start("Italian", epochs=1)
+    expect(reader.page.get_by_text("Hugging Face cannot be reached")).to_have_count(0)
+    reader.press("page_see_comparison", SLOW_MS)
+    reader.press("page_continue_take")
+    token = reader.page.get_by_label("Hugging Face token").first
+    reader.page.get_by_label("Name of the repository").first.fill("not a name!")
+    token.fill(TOKEN)
+    reader.press("page_push_button")
+    reader.sees("cannot be a repository name")
+    expect(token).to_have_value("")
+    reader.page.get_by_label("Name of the repository").first.fill("my-whisper")
+    token.fill(TOKEN)
+    reader.press("page_push_button")
+    link = reader.page.get_by_role("link", name=f"{hub.endpoint}/anna/my-whisper")
+    expect(link).to_be_visible(timeout=SLOW_MS)
+    assert hub.repos["anna/my-whisper"].private
+    kept = [online.log, *(p for p in online.runs.rglob("*") if p.is_file())]
+    assert not [path for path in kept if TOKEN.encode() in path.read_bytes()]
+
+
+def test_common_voice_archive(visit, tmp_path, recording):
+    sound, rate = soundfile.read(recording)
+    table = ["client_id\tpath\tsentence\tup_votes\tdown_votes"]
+    archive = tmp_path / "cv-corpus-26.0-cy.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for n in range(12):
+            table.append(f"speaker{n % 6}\tcommon_voice_cy_{n}.mp3\tBrawddeg rhif {n}.\t2\t0")
+            mp3 = io.BytesIO()
+            soundfile.write(mp3, sound * (1 - n / 100), rate, format="MP3")
+            add_member(tar, f"cv-corpus-26.0/cy/clips/common_voice_cy_{n}.mp3", mp3.getvalue())
+        add_member(tar, "cv-corpus-26.0/cy/validated.tsv", "\n".join(table).encode() + b"\n")
+    reader = Reader(visit().open(), "en")
+    reader.page.get_by_role("tab", name="Common Voice").click()
+    reader.press("page_cv_button")
+    reader.sees("Choose a Common Voice archive first.")
+    reader.page.locator("input[type=file]").last.set_input_files(archive)
+    reader.sees("Language found in the archive: Welsh.")
+    reader.page.get_by_label("Clips to train on").first.fill("4")
+    reader.page.get_by_label("Clips to hold out").first.fill("2")
+    reader.press("page_cv_button")
+    reader.sees("6 of 6 clips can be used")
+    reader.press("page_continue_train")
+    expect(reader.page.get_by_label("Language spoken").first).to_have_value("Welsh")
+
+
+def add_member(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    tar.addfile(member, io.BytesIO(content))
 
 
 def test_stop_compare_and_train_again(visit, upload):

@@ -61,7 +61,7 @@ class PublishStep:
         """One way to sign in: the Space's button, this computer's own, or a token typed in."""
         is_local = own_token() is not None
         if has_login_button():
-            gr.LoginButton()
+            gr.LoginButton(label("page_login"))
         elif is_local:
             gr.HTML(static_html(fragments.local_login))
         self.token = gr.Textbox(
