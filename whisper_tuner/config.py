@@ -36,6 +36,11 @@ class LoraSettings:
 class TrainConfig:
     """One training, complete: the same config on the same data gives the same adapter on a CPU.
 
+    `batch_size`: clips of mean length that one optimiser step learns from; `gradient_accumulation`:
+    parts that a step is computed in, to fit into memory; `checkpointing`: activations are computed
+    again in the backward pass, for a tenth of their memory. Neither changes what is learnt.
+    `n_devices`: GPUs (or CPU processes) that share every step; the parts are of each device.
+    `stop_early`: end when the error on clips set aside for it no longer falls, keep the best.
     `window`: "full" feeds the encoder 30 seconds for every clip, as Whisper was trained; "speech"
     feeds it only as many frames as the longest clip of the batch needs (`model/window.py`).
     `n_score_clips`: held-out clips transcribed after each epoch for the WER curve on the page.
@@ -49,6 +54,9 @@ class TrainConfig:
     epochs: int = 5
     batch_size: int = 8
     gradient_accumulation: int = 1
+    checkpointing: bool = False
+    n_devices: int = 1
+    stop_early: bool = True
     learning_rate: float = 1e-3
     warmup_share: float = 0.1
     window: str = "speech"
@@ -65,6 +73,7 @@ class TrainConfig:
         _require(1 <= self.batch_size <= 256, "batch_size", self.batch_size, "1 … 256")
         accumulation = self.gradient_accumulation
         _require(1 <= accumulation <= 256, "gradient_accumulation", accumulation, "1 … 256")
+        _require(1 <= self.n_devices <= 64, "n_devices", self.n_devices, "1 … 64")
         _require(0 < self.learning_rate <= 1, "learning_rate", self.learning_rate, "0 … 1")
         _require(0 <= self.warmup_share < 1, "warmup_share", self.warmup_share, "0 … 0.99")
         _require(self.n_score_clips >= 0, "n_score_clips", self.n_score_clips, "≥ 0")

@@ -1,4 +1,7 @@
-"""Audio → log-mel, by the base's own feature extractor."""
+"""Audio → log-mel, as the base's own feature extractor does it, batched and on the model's device.
+
+The method is openai/whisper's `audio.log_mel_spectrogram`; a test holds it against transformers'.
+"""
 
 import numpy as np
 import torch
@@ -7,20 +10,45 @@ from transformers import WhisperProcessor
 from whisper_tuner.audio import SAMPLE_RATE
 from whisper_tuner.model.window import FRAMES_PER_S
 
+N_FFT = 400  # samples: 25 ms at 16 kHz
+HOP = SAMPLE_RATE // FRAMES_PER_S  # 160 samples: 10 ms
+SMALLEST_POWER = 1e-10
+RANGE_LOG10 = 8.0  # what lies more than 80 dB under a clip's loudest cell is raised to there
 
-def log_mel(
-    processor: WhisperProcessor, audios: list[np.ndarray], n_frames: int, dtype: torch.dtype
-) -> torch.Tensor:
-    """Log-mel features, shape (batch, mels, n_frames), zero audio behind each clip.
 
-    `audios`: mono float32 arrays at 16 kHz. `dtype`: the base's, or its first convolution refuses.
+def pad_audio(audios: list[np.ndarray], n_frames: int) -> torch.Tensor:
+    """Mono float32 arrays at 16 kHz → shape (batch, n_frames * 160), cut off or zeros behind."""
+    padded = torch.zeros(len(audios), n_frames * HOP)
+    for row, audio in zip(padded, audios, strict=True):
+        n = min(len(audio), row.shape[0])
+        row[:n] = torch.from_numpy(audio[:n])
+    return padded
+
+
+def log_mel(audio: torch.Tensor, mel_filters: torch.Tensor) -> torch.Tensor:
+    """Shape (batch, n_frames * 160) → (batch, mels, n_frames), float32, on the audio's device.
+
+    `mel_filters`: shape (201 frequencies, mels), the feature extractor's.
     """
-    features = processor.feature_extractor(
-        audios,
-        sampling_rate=SAMPLE_RATE,
-        padding="max_length",
-        max_length=n_frames * SAMPLE_RATE // FRAMES_PER_S,
-        truncation=True,
-        return_tensors="pt",
-    )
-    return features.input_features.to(dtype)
+    hann = torch.hann_window(N_FFT, device=audio.device)
+    spectrum = torch.stft(audio, N_FFT, HOP, window=hann, return_complex=True)
+    power = torch.view_as_real(spectrum[..., :-1]).square().sum(-1)
+    log_power = (mel_filters.T @ power).clamp(min=SMALLEST_POWER).log10()
+    loudest = log_power.amax(dim=(1, 2), keepdim=True)
+    return (torch.maximum(log_power, loudest - RANGE_LOG10) + 4.0) / 4.0
+
+
+def mel_filters(processor: WhisperProcessor) -> torch.Tensor:
+    """The base's mel filter bank, shape (201, mels), float32."""
+    return torch.from_numpy(processor.feature_extractor.mel_filters).float()
+
+
+def clip_features(
+    processor: WhisperProcessor, audios: list[np.ndarray], n_frames: int, weight: torch.Tensor
+) -> torch.Tensor:
+    """Features for a model, shape (batch, mels, n_frames), dtype and device those of `weight`.
+
+    `audios`: mono float32 arrays at 16 kHz. `weight`: the first convolution's: it refuses others.
+    """
+    audio = pad_audio(audios, n_frames).to(weight.device)
+    return log_mel(audio, mel_filters(processor).to(weight.device)).to(weight.dtype)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 import transformers
-from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
+from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import (
     BitsAndBytesConfig,
     WhisperForConditionalGeneration,
@@ -77,14 +77,38 @@ def _quantization(precision: str, device: torch.device) -> BitsAndBytesConfig | 
         # the output projection, which is tied to the token embedding.
         return BitsAndBytesConfig(load_in_8bit=True)
     if precision == "4bit":
-        compute_dtype = half_dtype(device) if device.type == "cuda" else torch.float32
         return BitsAndBytesConfig(
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
             bnb_4bit_use_double_quant=True,
-            bnb_4bit_compute_dtype=compute_dtype,
+            bnb_4bit_compute_dtype=compute_dtype(precision, device),
         )
     return None
+
+
+def compute_dtype(precision: str, device: torch.device) -> torch.dtype:
+    """What everything but the quantised weights is kept and computed in.
+
+    A CPU gains nothing from half precision without AMX, so 8 and 4 bit compute in float32 there.
+    """
+    half = precision == "16bit" or (device.type == "cuda" and precision != "32bit")
+    return half_dtype(device) if half else torch.float32
+
+
+def _keep_dtype(_: torch.nn.Module, inputs: tuple[torch.Tensor], out: torch.Tensor) -> torch.Tensor:
+    return out.to(inputs[0].dtype)
+
+
+def keep_norms_in_compute_dtype(model: torch.nn.Module) -> None:
+    """Layer norms give back the dtype they were given, as linear layers do.
+
+    Under autocast they compute in float32 and answer in it. bitsandbytes then runs the backward
+    matrix products of all that they feed (query, key, value, fc1) in float32 too, because it takes
+    the dtype of a layer's input for them; the activations kept for it are twice as large.
+    """
+    for module in model.modules():
+        if isinstance(module, torch.nn.LayerNorm):
+            module.register_forward_hook(_keep_dtype)
 
 
 def load_base(
@@ -92,10 +116,12 @@ def load_base(
 ) -> WhisperForConditionalGeneration:
     """The frozen base model on `device`, its generation settings fixed to `language`.
 
+    PEFT's `prepare_model_for_kbit_training` is not used: it casts norms and embeddings to float32.
+
     Raises InputError for an unknown base, ModelError when its files cannot be had.
     """
     quantization = _quantization(precision, device)
-    dtype = half_dtype(device) if precision == "16bit" else torch.float32
+    dtype = compute_dtype(precision, device)
     with _named_download(base_id):
         model = WhisperForConditionalGeneration.from_pretrained(
             model_source(base_id),
@@ -103,10 +129,11 @@ def load_base(
             quantization_config=quantization,
             device_map={"": device} if quantization else None,
         )
-    if quantization:
-        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
-    else:
-        model.requires_grad_(False).to(device)
+    model.requires_grad_(False)
+    if not quantization:
+        model.to(device)
+    if dtype != torch.float32:
+        keep_norms_in_compute_dtype(model)
     model.generation_config.language = language
     model.generation_config.task = TASK
     model.generation_config.forced_decoder_ids = None  # contradicts language and task

@@ -1,4 +1,4 @@
-"""Clips → one batch: log-mel features, decoder inputs and labels."""
+"""Clips → one batch: their audio, decoder inputs and labels."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +8,10 @@ from transformers import WhisperProcessor
 
 from whisper_tuner.audio import read_flac
 from whisper_tuner.data.clips import Clip
-from whisper_tuner.model.features import log_mel
-from whisper_tuner.model.window import FULL_FRAMES, window_frames
+from whisper_tuner.model.features import pad_audio
+from whisper_tuner.training.batches import Sample
 
 IGNORED = -100  # label value that the cross-entropy leaves out
-MARGIN_S = (0.5, 1.3)  # silence behind the longest clip, drawn anew for every batch
 
 
 def shift_right(labels: torch.Tensor, start_id: int, pad_id: int) -> torch.Tensor:
@@ -34,25 +33,18 @@ class Collator:
     processor: WhisperProcessor
     dataset_dir: Path
     start_id: int  # config.decoder_start_token_id, which is not the tokenizer's bos_token_id
-    window: str
-    dtype: torch.dtype
 
-    def __call__(self, clips: list[Clip]) -> dict[str, torch.Tensor]:
-        audios = [read_flac(self.dataset_dir / clip.audio) for clip in clips]
-        labels = self._labels([clip.text for clip in clips])
+    def __call__(self, batch: list[tuple[Clip, Sample]]) -> dict[str, torch.Tensor]:
+        """`audio` of shape (batch, frames * 160); the log-mel is made on the model's device."""
+        audios = [read_flac(self.dataset_dir / clip.audio) for clip, _ in batch]
+        labels = self._labels([clip.text for clip, _ in batch])
+        counted = torch.tensor([sample.counted for _, sample in batch])
         pad_id = self.processor.tokenizer.pad_token_id
         return {
-            "input_features": log_mel(self.processor, audios, self._frames(clips), self.dtype),
+            "audio": pad_audio(audios, batch[0][1].n_frames),
             "decoder_input_ids": shift_right(labels, self.start_id, pad_id),
-            "labels": labels,
+            "labels": labels.masked_fill(~counted[:, None], IGNORED),
         }
-
-    def _frames(self, clips: list[Clip]) -> int:
-        if self.window == "full":
-            return FULL_FRAMES
-        low, high = MARGIN_S
-        margin_s = low + (high - low) * torch.rand(()).item()
-        return window_frames(max(clip.duration_s for clip in clips), margin_s)
 
     def _labels(self, texts: list[str]) -> torch.Tensor:
         """Shape (batch, longest): language, task, no-timestamps, text, end, then IGNORED."""

@@ -14,6 +14,7 @@ from whisper_tuner.model.load import add_lora, find_torch_device, load_base, loa
 from whisper_tuner.runs.context import WorkerContext
 from whisper_tuner.runs.events import Note, Score
 from whisper_tuner.training.adapter import save_adapter
+from whisper_tuner.training.batches import BatchPlan, PlannedClips
 from whisper_tuner.training.callbacks import EventCallback
 from whisper_tuner.training.collator import Collator
 from whisper_tuner.training.trainer import WhisperTrainer, training_arguments
@@ -70,19 +71,26 @@ def _fit(
     run, model = context.run, listener.model
     device = next(model.parameters()).device
     clips = read_clips(run.dataset_dir, "train")
+    plan = BatchPlan(
+        [clip.duration_s for clip in clips],
+        config.batch_size,
+        config.window,
+        config.seed,
+        config.n_devices,
+    )
     collator = Collator(
         processor=listener.processor,
         dataset_dir=run.dataset_dir,
         start_id=model.config.decoder_start_token_id,
-        window=config.window,
-        dtype=model.get_encoder().conv1.weight.dtype,
     )
     trainer = WhisperTrainer(
         model=model,
         args=training_arguments(config, run.dir / "checkpoints", device),
-        train_dataset=clips,
+        train_dataset=PlannedClips(clips, plan),
         data_collator=collator,
         processing_class=listener.processor,
+        n_parts=config.gradient_accumulation,
+        on_halved=lambda n_parts: context.emit(Note("note_halved", {"n_parts": n_parts})),
         callbacks=[EventCallback(context.emit, lambda: context.stop_asked, score_sample)],
     )
     context.enter("training")

@@ -1,26 +1,33 @@
-"""`Seq2SeqTrainer` for Whisper: the right loss scale, the speech window, our settings."""
+"""`Seq2SeqTrainer` for Whisper: the speech window, steps in parts, the right loss scale."""
 
+import contextlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.nn import functional
-from transformers import Seq2SeqTrainer, Seq2SeqTrainingArguments
+from torch.utils.data import DataLoader
+from transformers import Seq2SeqTrainer, Seq2SeqTrainingArguments, WhisperProcessor
 
 from whisper_tuner.config import TrainConfig
+from whisper_tuner.model.features import HOP, log_mel, mel_filters
 from whisper_tuner.model.load import half_dtype
 from whisper_tuner.model.window import encoder_window
+from whisper_tuner.training.batches import PlannedClips
 from whisper_tuner.training.collator import IGNORED
+
+MAX_HALVINGS = 2  # times a step is cut in half when the memory does not hold it
 
 
 def token_mean_loss(
     outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
 ) -> torch.Tensor:
-    """Cross-entropy per label token over the whole accumulated batch.
+    """Cross-entropy per label token over a whole optimiser step.
 
-    `labels` has shape (batch, length), IGNORED where padded. The sum over this micro-batch is
-    divided by the tokens of all micro-batches, so that 1 x 8 and 4 x 2 clips give one gradient.
-    Whisper's own loss is a mean per micro-batch, which the Trainer takes for scaled already.
+    `labels` has shape (batch, length), IGNORED where padded. The sum over this part is divided by
+    the tokens of all parts and devices, so that 1 x 8 and 4 x 2 clips give one gradient. Whisper's
+    own loss is a mean per part, which the Trainer takes for scaled already.
     """
     logits = outputs.logits.float().flatten(0, 1)
     total = functional.cross_entropy(
@@ -30,16 +37,101 @@ def token_mean_loss(
 
 
 class WhisperTrainer(Seq2SeqTrainer):
-    """The stock Trainer with `token_mean_loss` and the encoder window of each batch."""
+    """The stock Trainer on `PlannedClips`, each step in the encoder window planned for it.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, compute_loss_func=token_mean_loss, **kwargs)
+    A step is computed in `n_parts` parts, one after the other, which changes its memory and not its
+    gradient. When the device's memory does not hold a part, the step is computed again in twice as
+    many, `MAX_HALVINGS` times at most; `on_halved` hears the new number. Several devices cannot:
+    the others would wait for ever, so there the error ends the training.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        processing_class: WhisperProcessor,
+        n_parts: int = 1,
+        on_halved: Callable[[int], object] = lambda n_parts: None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            *args, processing_class=processing_class, compute_loss_func=token_mean_loss, **kwargs
+        )
         self.model_accepts_loss_kwargs = False  # Whisper takes any keyword and ignores this one
+        self.n_parts = n_parts
+        self._n_halvings = 0
+        self._on_halved = on_halved
+        self._mel_filters = mel_filters(processing_class).to(self.args.device)
+
+    def get_train_dataloader(self) -> DataLoader:
+        clips: PlannedClips = self.train_dataset
+        loader = DataLoader(
+            clips,
+            batch_sampler=clips.plan,
+            collate_fn=self.data_collator,
+            num_workers=self.args.dataloader_num_workers,
+            pin_memory=self.args.dataloader_pin_memory,
+            persistent_workers=self.args.dataloader_num_workers > 0,
+        )
+        return self.accelerator.prepare(loader)
+
+    def training_step(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, torch.Tensor],
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor:
+        """Forward and backward of one whole step; returns its loss, detached."""
+        while True:
+            try:
+                return self._step_in_parts(model, inputs, num_items_in_batch)
+            except torch.OutOfMemoryError:
+                if not self._can_halve(inputs):
+                    raise
+            # behind the except: there its traceback still holds the step's tensors
+            model.zero_grad()  # of the parts that did fit
+            torch.cuda.empty_cache()
+            self._n_halvings += 1
+            self.n_parts *= 2
+            self._on_halved(self.n_parts)
+
+    def _can_halve(self, inputs: dict[str, torch.Tensor]) -> bool:
+        return (
+            self._n_halvings < MAX_HALVINGS
+            and self.n_parts < len(inputs["labels"])
+            and self.accelerator.num_processes == 1
+        )
+
+    def _step_in_parts(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, torch.Tensor],
+        num_items_in_batch: torch.Tensor | int | None,
+    ) -> torch.Tensor:
+        size = -(-len(inputs["labels"]) // self.n_parts)
+        parts = list(zip(*(tensor.split(size) for tensor in inputs.values()), strict=True))
+        losses = []
+        for i, tensors in enumerate(parts):
+            is_last = i == len(parts) - 1
+            sync = contextlib.nullcontext() if is_last else self.accelerator.no_sync(model)
+            with sync:
+                part = dict(zip(inputs, tensors, strict=True))
+                losses.append(super().training_step(model, part, num_items_in_batch))
+        return torch.stack(losses).sum()
 
     def compute_loss(self, model: torch.nn.Module, inputs: dict, *args: Any, **kwargs: Any) -> Any:
-        n_frames = inputs["input_features"].shape[-1]
-        with encoder_window(self.accelerator.unwrap_model(model), n_frames):
-            return super().compute_loss(model, inputs, *args, **kwargs)
+        """`inputs` as the collator makes them: the audio becomes log-mel here, on the device."""
+        whisper = self.accelerator.unwrap_model(model)
+        audio = inputs.pop("audio")
+        dtype = whisper.get_encoder().conv1.weight.dtype
+        features = log_mel(audio, self._mel_filters).to(dtype)
+        with encoder_window(whisper, audio.shape[-1] // HOP):
+            return super().compute_loss(
+                model, {"input_features": features, **inputs}, *args, **kwargs
+            )
+
+    def floating_point_ops(self, inputs: dict[str, torch.Tensor]) -> float:
+        """Not counted: the stock estimate takes mel cells for tokens."""
+        return 0.0
 
 
 def training_arguments(
@@ -53,17 +145,15 @@ def training_arguments(
         output_dir=str(output_dir),
         num_train_epochs=config.epochs,
         max_steps=config.max_steps or -1,
-        per_device_train_batch_size=config.batch_size,
-        gradient_accumulation_steps=config.gradient_accumulation,
         learning_rate=config.learning_rate,
         warmup_steps=config.warmup_share,
         seed=config.seed,
         use_cpu=not on_gpu,
         bf16=mixed and bf16,
         fp16=mixed and not bf16,
-        activation_checkpointing=on_gpu,
-        activation_checkpointing_kwargs={"use_reentrant": False} if on_gpu else None,
-        train_sampling_strategy="random",
+        activation_checkpointing=config.checkpointing,
+        activation_checkpointing_kwargs={"use_reentrant": False} if config.checkpointing else None,
+        accelerator_config={"even_batches": False},  # else batches of unequal size are refused
         remove_unused_columns=False,  # the collator takes clips, not columns
         label_names=["labels"],
         logging_steps=1,
@@ -73,4 +163,5 @@ def training_arguments(
         disable_tqdm=True,
         dataloader_num_workers=min(4, torch.get_num_threads()) if on_gpu else 0,
         dataloader_pin_memory=on_gpu,
+        ddp_find_unused_parameters=False,
     )

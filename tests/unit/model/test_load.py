@@ -5,9 +5,12 @@ import json
 import bitsandbytes
 import pytest
 import torch
+from peft import prepare_model_for_kbit_training
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.tiny import TINY_ID
 from whisper_tuner.config import LoraSettings
+from whisper_tuner.model import load
 from whisper_tuner.model.load import add_lora, load_base, load_processor
 from whisper_tuner.training.adapter import save_adapter
 
@@ -90,3 +93,81 @@ def test_no_local_path_is_in_the_adapter(hub_cache, tmp_path):
     save_adapter(model, load_processor(TINY_ID, "it"), tmp_path / "adapter", 1)
     for path in (tmp_path / "adapter").iterdir():
         assert str(hub_cache).encode() not in path.read_bytes(), path.name
+
+
+# --- half precision, as on a GPU: bfloat16 everywhere and autocast, here on the CPU
+
+
+class MatrixProducts(TorchDispatchMode):
+    """Counts matrix products by the dtype of their first factor."""
+
+    def __init__(self):
+        super().__init__()
+        self.dtypes = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func._schema.name in ("aten::mm", "aten::addmm", "aten::bmm"):
+            self.dtypes += [arg.dtype for arg in args if torch.is_tensor(arg)][-1:]
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.fixture
+def half_8bit(hub_cache, monkeypatch):
+    monkeypatch.setattr(load, "compute_dtype", lambda *_: torch.bfloat16)
+    torch.manual_seed(0)
+    base = load_base(TINY_ID, "it", "8bit", CPU)
+    return add_lora(base, TINY_ID, LoraSettings(dropout=0.0)).train()
+
+
+def step(model):
+    """Loss, LoRA gradients, and the dtypes of the backward pass's matrix products."""
+    torch.manual_seed(1)
+    for name, weight in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.02)
+    features = torch.randn(2, 80, 3000).to(model.get_encoder().conv1.weight.dtype)
+    labels = torch.tensor([[50274, 50359, 50363, 1000, 1001, 50257]] * 2)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = model(input_features=features, labels=labels).loss
+    with MatrixProducts() as products:
+        loss.backward()
+    gradients = [w.grad.flatten() for w in model.parameters() if w.requires_grad]
+    return loss.item(), torch.cat(gradients), products.dtypes
+
+
+def test_half_precision_backward_runs_in_half_precision(half_8bit):
+    """The fp32 trap: norms answer in float32 and bitsandbytes goes backward in it."""
+    ours, gradient, dtypes = step(half_8bit)
+    assert dtypes
+    assert set(dtypes) == {torch.bfloat16}
+
+    torch.manual_seed(0)
+    plain = prepare_model_for_kbit_training(
+        load_base(TINY_ID, "it", "8bit", CPU), use_gradient_checkpointing=False
+    )
+    for module in plain.modules():
+        module._forward_hooks.clear()  # of our load_base
+    plain_model = add_lora(plain, TINY_ID, LoraSettings(dropout=0.0)).train()
+    theirs, their_gradient, their_dtypes = step(plain_model)
+    assert torch.float32 in their_dtypes  # the common recipe: this test can fail
+    assert ours == pytest.approx(theirs, rel=2e-3)
+    assert torch.cosine_similarity(gradient, their_gradient, dim=0) > 0.99
+
+
+def test_lora_weights_stay_float32_in_half_precision(half_8bit):
+    trained = [weight for weight in half_8bit.parameters() if weight.requires_grad]
+    assert {weight.dtype for weight in trained} == {torch.float32}
+
+
+@pytest.mark.parametrize(
+    ("precision", "capability", "dtype"),
+    [
+        ("8bit", (7, 5), torch.float16),  # T4
+        ("16bit", (8, 0), torch.bfloat16),
+        ("4bit", (9, 0), torch.bfloat16),
+        ("32bit", (9, 0), torch.float32),
+    ],
+)
+def test_compute_dtype_on_a_gpu(precision, capability, dtype, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert load.compute_dtype(precision, torch.device("cuda", 0)) == dtype

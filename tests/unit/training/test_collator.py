@@ -4,9 +4,11 @@ import pytest
 import torch
 
 from tests.tiny import LARGE_V3_ID, TINY_ID
+from whisper_tuner.audio import read_flac
 from whisper_tuner.data.clips import Clip, read_clips
 from whisper_tuner.errors import InputError
 from whisper_tuner.model.load import load_base, load_processor
+from whisper_tuner.training.batches import Sample
 from whisper_tuner.training.collator import IGNORED, Collator
 
 START, ITALIAN, TRANSCRIBE, NO_TIMESTAMPS, END = 50258, 50274, 50359, 50363, 50257
@@ -18,18 +20,17 @@ def clips(prepared) -> list[Clip]:
 
 
 @pytest.fixture
+def batch(clips) -> list[tuple[Clip, Sample]]:
+    return [(clip, Sample(index, 300)) for index, clip in enumerate(clips)]
+
+
+@pytest.fixture
 def collator(prepared) -> Collator:
-    return Collator(
-        processor=load_processor(TINY_ID, "it"),
-        dataset_dir=prepared.dataset_dir,
-        start_id=START,
-        window="speech",
-        dtype=torch.float32,
-    )
+    return Collator(load_processor(TINY_ID, "it"), prepared.dataset_dir, START)
 
 
-def test_decoder_reads_the_start_token_once(collator, clips):
-    batch = collator(clips)
+def test_decoder_reads_the_start_token_once(collator, batch, clips):
+    batch = collator(batch)
     prompt = [START, ITALIAN, TRANSCRIBE, NO_TIMESTAMPS]
     assert batch["decoder_input_ids"][:, :4].tolist() == [prompt] * len(clips)
     assert (batch["decoder_input_ids"] == START).sum() == len(clips)
@@ -42,15 +43,15 @@ def test_start_is_the_models_start_not_the_tokenizers_bos(collator, hub_cache):
     assert collator.processor.tokenizer.bos_token_id != collator.start_id
 
 
-def test_labels_are_what_follows_each_decoder_input(collator, clips):
-    batch = collator(clips)
+def test_labels_are_what_follows_each_decoder_input(collator, batch):
+    batch = collator(batch)
     inputs, labels = batch["decoder_input_ids"], batch["labels"]
     kept = labels[:, :-1] != IGNORED
     assert torch.equal(inputs[:, 1:][kept], labels[:, :-1][kept])
 
 
-def test_padding_is_masked_by_length_and_the_end_token_is_learnt(collator, clips):
-    labels = collator(clips)["labels"]
+def test_padding_is_masked_by_length_and_the_end_token_is_learnt(collator, batch, clips):
+    labels = collator(batch)["labels"]
     assert collator.processor.tokenizer.pad_token_id == END  # the trap: padding looks like the end
     for row, clip in zip(labels, clips, strict=True):
         kept = row[row != IGNORED].tolist()
@@ -61,10 +62,9 @@ def test_padding_is_masked_by_length_and_the_end_token_is_learnt(collator, clips
     assert (labels == IGNORED).any()
 
 
-def test_cantonese_has_its_own_token_in_large_v3(prepared, clips):
+def test_cantonese_has_its_own_token_in_large_v3(prepared, batch):
     processor = load_processor(LARGE_V3_ID, "yue")
-    collator = Collator(processor, prepared.dataset_dir, START, "speech", torch.float32)
-    labels = collator(clips)["labels"]
+    labels = Collator(processor, prepared.dataset_dir, START)(batch)["labels"]
     assert processor.tokenizer.convert_ids_to_tokens(int(labels[0, 0])) == "<|yue|>"
     assert processor.tokenizer.convert_ids_to_tokens(int(labels[0, 1])) == "<|transcribe|>"
 
@@ -75,27 +75,17 @@ def test_cantonese_is_refused_by_older_bases(hub_cache):
     assert caught.value.code == "language_unknown"
 
 
-def test_window_is_as_long_as_the_longest_clip_and_its_margin(collator, clips):
-    longest_s = max(clip.duration_s for clip in clips)
-    for _ in range(20):
-        n_frames = collator(clips)["input_features"].shape[-1]
-        assert n_frames % 2 == 0
-        assert n_frames >= 200
-        assert n_frames == 200 or longest_s + 0.48 <= n_frames / 100 <= longest_s + 1.3
+def test_audio_is_as_long_as_the_planned_window(collator, batch, clips):
+    audio = collator(batch)["audio"]
+    assert audio.shape == (4, 300 * 160)
+    for row, clip in zip(audio, clips, strict=True):
+        sound = torch.from_numpy(read_flac(collator.dataset_dir / clip.audio))
+        assert torch.equal(row[: len(sound)], sound)
+        assert not row[len(sound) :].any()
 
 
-def test_full_window_is_thirty_seconds(collator, clips):
-    collator.window = "full"
-    assert collator(clips)["input_features"].shape == (4, 80, 3000)
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_features_have_the_bases_dtype(collator, clips, dtype):
-    collator.dtype = dtype
-    assert collator(clips)["input_features"].dtype == dtype
-
-
-def test_large_v3_gets_128_mels(prepared, clips):
-    processor = load_processor(LARGE_V3_ID, "it")
-    collator = Collator(processor, prepared.dataset_dir, START, "full", torch.float32)
-    assert collator(clips)["input_features"].shape == (4, 128, 3000)
+def test_a_clip_that_does_not_count_has_no_labels(collator, batch):
+    clip, sample = batch[1]
+    labels = collator([batch[0], (clip, sample._replace(counted=False))])["labels"]
+    assert (labels[0] != IGNORED).any()
+    assert (labels[1] == IGNORED).all()

@@ -6,12 +6,15 @@ import pytest
 import torch
 from transformers import set_seed
 
+from whisper_tuner.audio import read_flac
 from whisper_tuner.config import LoraSettings
 from whisper_tuner.data.clips import read_clips
 from whisper_tuner.errors import TrainingError
+from whisper_tuner.model.features import clip_features
 from whisper_tuner.model.load import add_lora, load_base, load_processor
 from whisper_tuner.runs.events import Step
 from whisper_tuner.training.adapter import save_adapter
+from whisper_tuner.training.batches import BatchPlan, PlannedClips, Sample
 from whisper_tuner.training.callbacks import EventCallback
 from whisper_tuner.training.collator import Collator
 from whisper_tuner.training.trainer import WhisperTrainer, training_arguments
@@ -19,7 +22,7 @@ from whisper_tuner.training.trainer import WhisperTrainer, training_arguments
 CPU = torch.device("cpu")
 
 
-def build(run, config, tmp_path, poison=False):
+def build(run, config, tmp_path, poison=False, trainer_class=WhisperTrainer):
     """A trainer over the run's training clips, and the list its events go to."""
     set_seed(config.seed)
     processor = load_processor(config.base, config.language)
@@ -29,11 +32,18 @@ def build(run, config, tmp_path, poison=False):
         with torch.no_grad():
             next(w for w in model.parameters() if w.requires_grad).fill_(float("nan"))
     events = []
-    trainer = WhisperTrainer(
+    clips = read_clips(run.dataset_dir, "train")
+    durations_s = [clip.duration_s for clip in clips]
+    trainer = trainer_class(
         model=model,
         args=training_arguments(config, tmp_path / "out", CPU),
-        train_dataset=read_clips(run.dataset_dir, "train"),
-        data_collator=Collator(processor, run.dataset_dir, 50258, config.window, torch.float32),
+        train_dataset=PlannedClips(
+            clips, BatchPlan(durations_s, config.batch_size, config.window, config.seed)
+        ),
+        data_collator=Collator(processor, run.dataset_dir, 50258),
+        processing_class=processor,
+        n_parts=config.gradient_accumulation,
+        on_halved=events.append,
         callbacks=[EventCallback(events.append, lambda: False, lambda step: None)],
     )
     return trainer, processor, events
@@ -48,15 +58,15 @@ def one_step(run, config, tmp_path):
     return events[0], weights
 
 
-def test_gradient_accumulation_changes_nothing(prepared, tiny_config, tmp_path):
+@pytest.mark.parametrize("window", ["speech", "full"])
+def test_a_step_in_parts_changes_nothing(window, prepared, tiny_config, tmp_path):
     """facts: the stock Trainer logs four times the loss and gradient with accumulation 4."""
+    lora = LoraSettings(dropout=0.0)
     still = replace(
-        tiny_config, lora=LoraSettings(dropout=0.0), window="full", max_steps=1, warmup_share=0.0
+        tiny_config, lora=lora, window=window, batch_size=8, max_steps=1, warmup_share=0.0
     )
-    whole, weights = one_step(prepared, replace(still, batch_size=8), tmp_path)
-    parts, parts_weights = one_step(
-        prepared, replace(still, batch_size=2, gradient_accumulation=4), tmp_path
-    )
+    whole, weights = one_step(prepared, still, tmp_path)
+    parts, parts_weights = one_step(prepared, replace(still, gradient_accumulation=3), tmp_path)
     assert 10 < whole.loss < 12  # the mean over tokens of a random model: ln(51865) = 10.86
     assert parts.loss == pytest.approx(whole.loss, rel=1e-4)
     assert parts.grad_norm == pytest.approx(whole.grad_norm, rel=1e-3)
@@ -64,15 +74,56 @@ def test_gradient_accumulation_changes_nothing(prepared, tiny_config, tmp_path):
         assert torch.allclose(weight, parts_weights[name], atol=1e-6), name
 
 
+def test_checkpointing_changes_nothing(prepared, tiny_config, tmp_path):
+    config = replace(tiny_config, max_steps=2, warmup_share=0.0)
+    _, weights = one_step(prepared, config, tmp_path)
+    _, again = one_step(prepared, replace(config, checkpointing=True), tmp_path)
+    assert all(torch.allclose(weight, again[name], atol=1e-6) for name, weight in weights.items())
+
+
+class SmallMemory(WhisperTrainer):
+    """Holds at most `n_held` clips of a step; the first part of a step always fits."""
+
+    n_held = 2
+
+    def compute_loss(self, model, inputs, *args, **kwargs):
+        if len(inputs["labels"]) > self.n_held:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return super().compute_loss(model, inputs, *args, **kwargs)
+
+
+def test_out_of_memory_halves_the_parts_and_loses_nothing(prepared, tiny_config, tmp_path):
+    config = replace(tiny_config, batch_size=8, lora=LoraSettings(dropout=0.0), warmup_share=0.0)
+    trainer, _, events = build(prepared, config, tmp_path)
+    trainer.train()
+    small, _, small_events = build(prepared, config, tmp_path, trainer_class=SmallMemory)
+    small.train()
+    assert small_events[:2] == [2, 4]  # 8 clips did not fit, nor 4
+    assert [e.loss for e in small_events[2:]] == pytest.approx([e.loss for e in events], rel=1e-4)
+    weights = dict(trainer.model.named_parameters())
+    for name, weight in small.model.named_parameters():
+        assert torch.allclose(weight, weights[name], atol=1e-6), name
+
+
+def test_out_of_memory_a_third_time_ends_the_training(prepared, tiny_config, tmp_path, monkeypatch):
+    monkeypatch.setattr(SmallMemory, "n_held", 0)
+    config = replace(tiny_config, batch_size=8)
+    trainer, _, events = build(prepared, config, tmp_path, trainer_class=SmallMemory)
+    with pytest.raises(torch.OutOfMemoryError):
+        trainer.train()
+    assert events == [2, 4]
+
+
 def test_loss_is_whispers_own_mean(prepared, tiny_config, tmp_path):
-    trainer, _, _ = build(prepared, replace(tiny_config, window="full"), tmp_path)
+    trainer, processor, _ = build(prepared, tiny_config, tmp_path)
     trainer.model.eval()
-    batch = trainer.data_collator(trainer.train_dataset[:4])
+    clips = trainer.train_dataset.clips[:4]
+    batch = trainer.data_collator([(clip, Sample(i, 3000)) for i, clip in enumerate(clips)])
+    audios = [read_flac(prepared.dataset_dir / clip.audio) for clip in clips]
+    features = clip_features(processor, audios, 3000, torch.zeros(1))
     with torch.no_grad():
         ours = trainer.compute_loss(trainer.model, dict(batch))
-        whispers = trainer.model(
-            input_features=batch["input_features"], labels=batch["labels"]
-        ).loss
+        whispers = trainer.model(input_features=features, labels=batch["labels"]).loss
     assert torch.allclose(ours, whispers, rtol=1e-5)
 
 
@@ -102,7 +153,7 @@ def test_adapter_that_is_not_finite_is_never_saved(prepared, tiny_config, tmp_pa
 
 def test_every_lora_weight_gets_a_gradient_and_nothing_else_does(prepared, tiny_config, tmp_path):
     trainer, _, _ = build(prepared, tiny_config, tmp_path)
-    batch = trainer.data_collator(trainer.train_dataset[:4])
+    batch = next(iter(trainer.get_train_dataloader()))
     trainer.training_step(trainer.model, batch)
     for name, weight in trainer.model.named_parameters():
         assert (weight.grad is not None) == ("lora_" in name), name
