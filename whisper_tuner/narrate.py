@@ -4,6 +4,8 @@ from whisper_tuner.config import LoraSettings
 from whisper_tuner.data.clips import Finding
 from whisper_tuner.locales import text
 from whisper_tuner.model.catalogue import base_model
+from whisper_tuner.model.planner import Plan
+from whisper_tuner.runs.device import Device
 from whisper_tuner.runs.events import Event, Failed, Note, Progress, Score, StateChanged, Step
 from whisper_tuner.runs.jobs import Status
 
@@ -43,6 +45,37 @@ def status_sentence(status: Status, lang: str = "en") -> str:
 def finding_sentence(finding: Finding, lang: str = "en") -> str:
     params = {"clip": finding.clip, "row": finding.row, **finding.params}
     return text(finding.code, lang, **params)
+
+
+def rough_duration(seconds: float, lang: str = "en") -> str:
+    """As one says it of an estimate: about a minute, about 14 minutes, about 2.5 hours."""
+    minutes = round(seconds / 60)
+    if minutes < 2:
+        return text("about_a_minute", lang)
+    if minutes < 90:
+        return text("about_minutes", lang, n=minutes)
+    return text("about_hours", lang, n=f"{round(seconds / 1800) / 2:g}")
+
+
+def plan_sentence(plan: Plan, device: Device, lang: str = "en") -> str:
+    """Whether a training fits the device's memory, how long it takes and what it costs."""
+    if plan.hopeless:
+        return text("does_not_fit", lang, **plan.gigabytes)
+    cost = rough_duration(plan.total_s, lang)
+    if plan.dollars is not None:
+        cost = text("plan_money", lang, time=cost, dollars=max(plan.dollars, 0.01))
+    if not plan.fits:
+        return text("plan_may_not_fit", lang, cost=cost, **plan.gigabytes)
+    if device.kind == "cpu":
+        return text("plan_fits_cpu", lang, cost=cost, **plan.gigabytes)
+    key = "plan_fits_gpu" if plan.n_devices == 1 else "plan_fits_gpus"
+    name, n = device.short_name, plan.n_devices
+    return text(key, lang, device=name, n=n, cost=cost, **plan.gigabytes)
+
+
+def plan_advice(plan: Plan, lang: str = "en") -> str:
+    """What would be better, or nothing."""
+    return text("plan_16bit", lang) if plan.sixteen_bit_is_better else ""
 
 
 def size_sentence(base_id: str, lora: LoraSettings, lang: str = "en") -> str:

@@ -14,13 +14,15 @@ from pathlib import Path
 
 from whisper_tuner.config import TrainConfig
 from whisper_tuner.data import common_voice, upload
-from whisper_tuner.data.clips import Report, read_report
+from whisper_tuner.data.clips import Report, read_clips
 from whisper_tuner.data.prepare import prepare as prepare_dataset
 from whisper_tuner.errors import InputError, RunError
+from whisper_tuner.model import planner
 from whisper_tuner.model.catalogue import check_language
 from whisper_tuner.model.locate import token_counter
 from whisper_tuner.publish import hub, package
 from whisper_tuner.runs import jobs
+from whisper_tuner.runs.device import Device, find_device
 from whisper_tuner.runs.folder import Run, Spec
 
 EXAMPLE_DIR = Path(__file__).resolve().parents[1] / "examples" / "italian-prompts"
@@ -54,18 +56,35 @@ def prepare_common_voice(
     return prepare_dataset(candidates, run.dataset_dir, token_counter(), seed, on_progress)
 
 
-def train(run: Run, config: TrainConfig) -> None:
-    """Write the specification and start the worker; returns at once. Pressing twice is harmless.
+def plan(run: Run, config: TrainConfig, device: Device) -> tuple[TrainConfig, planner.Plan]:
+    """The config as it fits the device's memory, and what it will take. Nothing is started.
 
-    Raises InputError when the data or the language do not fit, RunError when the run has started.
+    Raises InputError when the data, the language or the number of devices cannot be.
     """
     check_language(config.base, config.language)
     if not run.dataset_dir.exists():
         raise InputError("dataset_missing", run=run.id)
-    report = read_report(run.dataset_dir)
-    if not report.n_train or not report.n_test:
+    clips = read_clips(run.dataset_dir)
+    train_clips = [clip for clip in clips if clip.split == "train"]
+    test_clips = [clip for clip in clips if clip.split == "test"]
+    if not train_clips or not test_clips:
         raise InputError("dataset_not_usable", run=run.id)
-    run.write_spec(Spec(config, time.time(), _versions()))
+    n, found = config.n_devices, device.n_devices
+    if device.kind == "cuda" and n > found:
+        raise InputError("setting_invalid", setting="devices", value=n, allowed=f"1 … {found}")
+    return planner.plan(config, train_clips, test_clips, device)
+
+
+def train(run: Run, config: TrainConfig) -> None:
+    """Plan, write the specification and start the worker; returns at once. Twice is harmless.
+
+    Raises InputError when something cannot be (`plan`) or the memory is far too small, RunError
+    when the run has started.
+    """
+    planned, expected = plan(run, config, find_device())
+    if expected.hopeless:
+        raise InputError("does_not_fit", **expected.gigabytes)
+    run.write_spec(Spec(planned, time.time(), _versions()))
     jobs.start(run)
 
 

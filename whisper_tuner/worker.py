@@ -7,6 +7,7 @@ in the run folder. The page and the command line only ever read that folder.
 import argparse
 import errno
 import importlib
+import json
 import os
 import sys
 import time
@@ -16,15 +17,17 @@ from pathlib import Path
 
 from whisper_tuner.errors import RunError, TunerError
 from whisper_tuner.runs import jobs, locks
-from whisper_tuner.runs.context import Stopped, WorkerContext
+from whisper_tuner.runs.context import RANK_FAILURE_NAME, Stopped, WorkerContext
 from whisper_tuner.runs.events import EventWriter, Failed
 from whisper_tuner.runs.folder import Run
 
 STAGES = {
     "train": "whisper_tuner.training.stage:train",
+    "train_devices": "whisper_tuner.training.devices:train",
     "compare": "whisper_tuner.evaluation.stage:compare",
     "tryout": "whisper_tuner.evaluation.tryout:serve",
 }
+RANK = "rank"  # what `accelerate launch` is given for a stage
 DEVICE_LOCK_NAME = "device.lock"
 TURN_POLL_S = 0.5
 
@@ -60,6 +63,20 @@ def failure(error: BaseException) -> Failed:
     return Failed("worker_failed")
 
 
+def stage_of(run: Run, stage: str) -> str:
+    """The stage to load: a training on several devices is one of processes, started by this one."""
+    if stage == "train" and run.read_spec().config.n_devices > 1:
+        return "train_devices"
+    keep_one_gpu()
+    return stage
+
+
+def keep_one_gpu() -> None:
+    """Show torch the first GPU only: the Trainer would put a copy of the model on every one."""
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES", "0")
+    os.environ["CUDA_VISIBLE_DEVICES"] = shown.split(",")[0]
+
+
 def run_stage(run: Run, stage: str) -> int:
     """Queue, run one stage, record how it ended; returns the process's exit code."""
     context = WorkerContext(run, EventWriter(run.events_path))
@@ -67,7 +84,7 @@ def run_stage(run: Run, stage: str) -> int:
     try:
         context.enter("queued")
         wait_for_turn(context)
-        load_stage(stage)(context)
+        load_stage(stage_of(run, stage))(context)
     except Stopped:
         context.enter("stopped")
     except Exception as error:  # the process's last line: the person must be told, whatever it was
@@ -78,14 +95,40 @@ def run_stage(run: Run, stage: str) -> int:
     return 0
 
 
+def run_rank(run: Run, n_parts: int) -> int:
+    """One of the processes that train a run together; `devices.train` in the worker started it.
+
+    What ended it goes to the worker in a file: the first process may not be the one that failed.
+    """
+    locks.die_with_parent()
+    writer = EventWriter(run.events_path) if os.environ["RANK"] == "0" else None
+    context = WorkerContext(run, writer)
+    context.obey_sigterm()
+    try:
+        load_stage("train")(context, n_parts)
+    except Stopped:
+        context.enter("stopped")
+    except Exception as error:  # as in run_stage
+        traceback.print_exc()
+        reason = failure(error)
+        path = run.dir / RANK_FAILURE_NAME
+        path.write_text(json.dumps({"code": reason.code, "params": reason.params}))
+        return 1
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m whisper_tuner.worker", description=__doc__)
     parser.add_argument("run_dir", type=Path)
-    parser.add_argument("stage", choices=STAGES)
+    parser.add_argument("stage", choices=[*STAGES, RANK])
     parser.add_argument("lock_fd", type=int, nargs="?", help="descriptor of the held run lock")
+    parser.add_argument("--parts", type=int, default=1, help="rank: parts of a step")
     options = parser.parse_args(arguments)
     run = Run(options.run_dir)
+    if options.stage == RANK:
+        return run_rank(run, options.parts)
     if options.stage == "tryout":
+        keep_one_gpu()
         load_stage("tryout")(run)
         return 0
     if options.lock_fd is None and locks.acquire(run.lock_path) is None:

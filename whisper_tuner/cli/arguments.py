@@ -83,6 +83,15 @@ def _train_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--rank", type=int, default=LoraSettings.rank, help="LoRA rank")
     sub.add_argument("--alpha", type=int, help="LoRA alpha; default: twice the rank")
     sub.add_argument("--window", choices=WINDOWS, default=TrainConfig.window)
+    sub.add_argument("--devices", type=int, metavar="N", help="GPUs to use; default: all")
+    sub.add_argument(
+        "--no-early-stop",
+        action="store_true",
+        help="train all epochs, even when the error no longer falls",
+    )
     sub.add_argument("--max-steps", type=int, default=0, help="end early after so many steps")
     sub.add_argument("--seed", type=int, default=TrainConfig.seed)
+    sub.add_argument(
+        "--plan", action="store_true", help="only say whether it fits and how long it takes"
+    )
     sub.add_argument("--detach", action="store_true", help="return at once; see status and stop")

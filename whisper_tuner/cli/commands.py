@@ -14,16 +14,19 @@ from whisper_tuner.config import LoraSettings, TrainConfig
 from whisper_tuner.data.clips import Report
 from whisper_tuner.errors import InputError, RunError
 from whisper_tuner.locales import text
+from whisper_tuner.model.planner import Plan
 from whisper_tuner.narrate import (
     duration,
     event_sentence,
     finding_sentence,
+    plan_advice,
+    plan_sentence,
     size_sentence,
     status_sentence,
 )
 from whisper_tuner.publish.hub import local_token
 from whisper_tuner.runs import jobs
-from whisper_tuner.runs.device import find_device
+from whisper_tuner.runs.device import Device, find_device
 from whisper_tuner.runs.events import Record, read_events
 from whisper_tuner.runs.folder import Run, default_root
 from whisper_tuner.runs.tryout import TryOut
@@ -89,8 +92,7 @@ def say_report(report: Report) -> None:
 # --- train
 
 
-def config_from(options: argparse.Namespace) -> TrainConfig:
-    device = find_device()
+def config_from(options: argparse.Namespace, device: Device) -> TrainConfig:
     return TrainConfig(
         base=options.base or device.default_base,
         language=options.language,
@@ -99,6 +101,8 @@ def config_from(options: argparse.Namespace) -> TrainConfig:
         epochs=options.epochs,
         batch_size=options.batch_size,
         gradient_accumulation=options.gradient_accumulation,
+        n_devices=device.n_devices if options.devices is None else options.devices,
+        stop_early=not options.no_early_stop,
         learning_rate=options.learning_rate,
         window=options.window,
         max_steps=options.max_steps,
@@ -107,15 +111,30 @@ def config_from(options: argparse.Namespace) -> TrainConfig:
 
 
 def train(options: argparse.Namespace) -> int:
-    run = open_run(options.run)
-    config = config_from(options)
-    steps.train(run, config)
+    run, device = open_run(options.run), find_device()
+    config = config_from(options, device)
+    planned, expected = steps.plan(run, config, device)
+    if options.plan and options.json:
+        say_json({"device": device.name, "config": planned.to_dict(), **asdict(expected)})
+        return 0
+    if not options.plan:
+        steps.train(run, config)  # returns at once, or refuses
+    if not options.json:
+        say_plan(config, expected, device)
+    if options.plan:
+        return 0
     if options.detach:
         report_run(run, options.json)
         return 0
-    if not options.json:
-        say(size_sentence(config.base, config.lora))
     return follow(run, options.json)
+
+
+def say_plan(config: TrainConfig, expected: Plan, device: Device) -> None:
+    say(plan_sentence(expected, device))
+    advice = plan_advice(expected)
+    if advice:
+        say(advice)
+    say(size_sentence(config.base, config.lora))
 
 
 def follow(run: Run, as_json: bool) -> int:
@@ -160,13 +179,14 @@ def demo(options: argparse.Namespace) -> int:
     run = Run.create(default_root())
     report = steps.prepare(run, [steps.EXAMPLE_DIR])
     say_report(report)
+    device = find_device()
     config = TrainConfig(
         base="openai/whisper-base",
         language=steps.EXAMPLE_LANGUAGE,
-        precision=find_device().default_precision,
+        precision=device.default_precision,
         epochs=DEMO_EPOCHS,
     )
-    say(size_sentence(config.base, config.lora))
+    say_plan(config, steps.plan(run, config, device)[1], device)
     steps.train(run, config)
     code = follow(run, as_json=False)
     if code or jobs.status(run).state != "done":

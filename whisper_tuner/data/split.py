@@ -63,9 +63,14 @@ def assign(
             test = set()
             findings.append(Finding("speakers_in_both_splits", clip="", refused=False))
     if not test:
-        test = _draw(clips, _groups(clips, _sentence), n_wanted, seed)
+        test = draw_sentences(clips, n_wanted, seed)
     splits = ("test" if i in test else "train" for i in range(len(clips)))
     return [replace(clip, split=s) for clip, s in zip(clips, splits, strict=True)], findings
+
+
+def draw_sentences(clips: Sequence[Clip], n_wanted: int, seed: int) -> set[int]:
+    """Indices of about `n_wanted` clips (never more), with all clips of each sentence."""
+    return _draw(clips, _groups(clips, _sentence), n_wanted, seed)
 
 
 def _given(clips: Sequence[Clip]) -> tuple[list[Clip], list[Finding]] | None:

@@ -9,7 +9,7 @@ from transformers import WhisperProcessor
 
 from whisper_tuner.data.clips import Clip
 from whisper_tuner.evaluation.metrics import clip_score, score, word_diff
-from whisper_tuner.evaluation.transcribe import transcribe_clips
+from whisper_tuner.evaluation.transcribe import clips_at_once, transcribe_clips
 from whisper_tuner.runs.folder import Run
 
 OnBatch = Callable[[int, int], None]  # clips done, clips in all
@@ -24,34 +24,42 @@ class Listener:
     run: Run
     precision: str
 
-    @property
-    def batch_size(self) -> int:
-        """Clips transcribed at once: the decoder keeps keys and values of 30 seconds for each."""
-        return 4 if self.model.config.d_model >= 1024 else 8
-
-    def tuned(self, clips: list[Clip], on_batch: OnBatch | None = None) -> list[str]:
+    def tuned(
+        self, clips: list[Clip], on_batch: OnBatch | None = None, window: str = "full"
+    ) -> list[str]:
+        """What the model hears with its adapter, in 30-second inference or the speech window."""
         return transcribe_clips(
             self.model,
             self.processor,
             clips,
             self.run.dataset_dir,
             self.precision,
-            self.batch_size,
+            clips_at_once(self.model),
             on_batch,
+            window,
         )
 
     def base(self, clips: list[Clip], on_batch: OnBatch | None = None) -> list[str]:
-        """The same weights without the adapter: exactly the base, no second model in memory."""
+        """The same weights without the adapter: exactly the base, no second model in memory.
+
+        Always at 30 seconds: in the speech window, which it never learnt, it loops.
+        """
         with self.model.disable_adapter():
             return self.tuned(clips, on_batch)
 
 
 def write_comparison(
-    run: Run, language: str, clips: list[Clip], base: list[str], tuned: list[str]
+    run: Run,
+    language: str,
+    clips: list[Clip],
+    base: list[str],
+    tuned: list[str],
+    tuned_speech_window: list[str] | None = None,
 ) -> dict:
-    """Score both lists of texts against the transcripts and write `comparison.json` whole.
+    """Score the lists of texts against the transcripts and write `comparison.json` whole.
 
     Rates are fractions: errors of all clips over words (WER) or characters (CER) of all clips.
+    "tuned_speech_window" is only there when the model was also measured so.
     """
     references = [clip.text for clip in clips]
     base_score = score(references, base, language)
@@ -65,6 +73,9 @@ def write_comparison(
         "tuned": {"wer": tuned_score.wer, "cer": tuned_score.cer},
         "clips": [_compare_clip(*row, language) for row in rows],
     }
+    if tuned_speech_window is not None:
+        fast = score(references, tuned_speech_window, language)
+        comparison["tuned_speech_window"] = {"wer": fast.wer, "cer": fast.cer}
     temporary = run.comparison_path.with_suffix(".tmp")
     temporary.write_text(json.dumps(comparison, ensure_ascii=False, indent=1), encoding="utf-8")
     temporary.replace(run.comparison_path)

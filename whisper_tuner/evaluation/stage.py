@@ -1,15 +1,12 @@
 """The measuring stage: what the base heard, what the tuned model heard, and the comparison."""
 
-import json
-
 from whisper_tuner.data.clips import Clip, read_clips
+from whisper_tuner.evaluation.base_cache import BaseCache
 from whisper_tuner.evaluation.compare import Listener, write_comparison
 from whisper_tuner.model.load import find_torch_device, load_adapter, load_base, load_processor
 from whisper_tuner.runs.context import WorkerContext
 from whisper_tuner.runs.events import Note
 from whisper_tuner.runs.folder import Run
-
-BASE_TRANSCRIPTS_NAME = "base_transcripts.json"
 
 
 def load_listener(run: Run) -> Listener:
@@ -21,29 +18,38 @@ def load_listener(run: Run) -> Listener:
 
 
 def base_transcripts(context: WorkerContext, listener: Listener, clips: list[Clip]) -> list[str]:
-    """What the base hears in `clips`; measured once a run and kept in its folder."""
-    path = context.run.dir / BASE_TRANSCRIPTS_NAME
-    if path.exists():
-        known = json.loads(path.read_text(encoding="utf-8"))
-        return [known[clip.id] for clip in clips]
-    context.emit(Note("note_transcribing_base", {"n": len(clips)}))
-    texts = listener.base(clips, lambda *n: context.progress("stage_base_transcripts", *n))
-    by_id = {clip.id: text for clip, text in zip(clips, texts, strict=True)}
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(by_id, ensure_ascii=False, indent=1), encoding="utf-8")
-    temporary.replace(path)
-    return texts
+    """What the base hears in `clips`; those it heard in an earlier run are not heard again."""
+    cache, folder = BaseCache.of(listener), context.run.dataset_dir
+    cache.drop_unused()
+    texts = {clip.id: cache.read(folder / clip.audio) for clip in clips}
+    missing = [clip for clip in clips if texts[clip.id] is None]
+    if len(missing) < len(clips):
+        context.emit(Note("note_base_known", {"n": len(clips) - len(missing)}))
+    if missing:
+        context.emit(Note("note_transcribing_base", {"n": len(missing)}))
+        heard = listener.base(missing, lambda *n: context.progress("stage_base_transcripts", *n))
+        for clip, text in zip(missing, heard, strict=True):
+            cache.write(folder / clip.audio, text)
+            texts[clip.id] = text
+    return [texts[clip.id] for clip in clips]
 
 
 def measure(
     context: WorkerContext, listener: Listener, clips: list[Clip], base_texts: list[str]
 ) -> None:
-    """Transcribe with the adapter, write `comparison.json`, and say the result."""
+    """Transcribe with the adapter, write `comparison.json`, and say the result.
+
+    A model that learnt the speech window is heard in it as well; another would only loop there.
+    """
     context.enter("evaluating")
+    config = context.run.read_spec().config
     context.emit(Note("note_transcribing_tuned", {"n": len(clips)}))
-    tuned_texts = listener.tuned(clips, lambda *n: context.progress("stage_tuned_transcripts", *n))
-    language = context.run.read_spec().config.language
-    result = write_comparison(context.run, language, clips, base_texts, tuned_texts)
+    tuned = listener.tuned(clips, lambda *n: context.progress("stage_tuned_transcripts", *n))
+    fast = None
+    if config.window == "speech":
+        context.emit(Note("note_transcribing_fast", {"n": len(clips)}))
+        fast = listener.tuned(clips, lambda *n: context.progress("stage_fast", *n), "speech")
+    result = write_comparison(context.run, config.language, clips, base_texts, tuned, fast)
     rates = {"base_wer": result["base"]["wer"], "tuned_wer": result["tuned"]["wer"]}
     context.emit(Note("note_result", {**rates, "n": len(clips)}))
 

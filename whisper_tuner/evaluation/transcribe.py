@@ -1,22 +1,32 @@
-"""Clips → texts by `generate()`, greedily, in ordinary 30-second inference."""
+"""Clips → texts by `generate()`, greedily, in 30-second inference or in the speech window.
 
-from collections.abc import Callable
+30 seconds is ordinary inference. In the speech window the encoder sees only the longest clip of the
+batch and a little silence: several times cheaper, but only for a model that was trained so. The
+untuned base loops there.
+"""
+
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 from transformers import WhisperForConditionalGeneration, WhisperProcessor
 
-from whisper_tuner.audio import read_flac
+from whisper_tuner.audio import SAMPLE_RATE, read_flac
 from whisper_tuner.data.clips import Clip
-from whisper_tuner.model.features import log_mel
+from whisper_tuner.model.features import clip_features
 from whisper_tuner.model.load import autocast
-from whisper_tuner.model.window import FULL_FRAMES
+from whisper_tuner.model.window import FULL_FRAMES, encoder_window, window_frames
 
+EVALUATION_MARGIN_S = 0.9  # silence behind the longest clip: the middle of what training draws
+SPREAD = 1.5  # the window of a batch over the one that its shortest clip alone would have
 TOKENS_PER_S = 25  # no language speaks more tokens a second; a looping decoder is cut off here
 SPARE_TOKENS = 40
 PROMPT_TOKENS = 4  # start, language, task, no-timestamps; generate() counts them
 MAX_TOKENS = 448  # the decoder's positions
+GPU_BYTES_PER_CLIP = 1e9  # large-v2 in 8 bit at 30 seconds: 4 clips take 7 GB in all, 8 take 10.9
+LARGE_WIDTH = 1280  # d_model of the large bases
+MOST_AT_ONCE = 32
 
 
 def transcribe_arrays(
@@ -24,21 +34,34 @@ def transcribe_arrays(
     processor: WhisperProcessor,
     audios: list[np.ndarray],
     precision: str,
+    window: str = "full",
 ) -> list[str]:
-    """One batch of mono float32 arrays (16 kHz, at most 30 s each) → one text each."""
+    """One batch of mono float32 arrays (16 kHz, at most 30 s each) → one text each.
+
+    `window`: "full" or "speech", as in `TrainConfig`. At 30 seconds a text follows from its own
+    clip: which others share the batch changes no more than the rounding of sums.
+    """
     first = model.get_encoder().conv1.weight
-    features = log_mel(processor, audios, FULL_FRAMES, first.dtype).to(first.device)
-    longest_s = max(len(audio) for audio in audios) / processor.feature_extractor.sampling_rate
-    limit = min(MAX_TOKENS, PROMPT_TOKENS + SPARE_TOKENS + int(TOKENS_PER_S * longest_s))
+    durations_s = [len(audio) / SAMPLE_RATE for audio in audios]
+    n_frames = _n_frames(max(durations_s), window)
+    features = clip_features(processor, audios, n_frames, first)
     heard = torch.ones(features.shape[0], features.shape[-1], device=features.device)
     was_training = model.training
     model.eval()
-    with torch.inference_mode(), autocast(first.device, precision):
+    with (
+        torch.inference_mode(),
+        autocast(first.device, precision),
+        encoder_window(model, n_frames),
+    ):
         ids = model.generate(
-            input_features=features, attention_mask=heard, max_length=limit, num_beams=1
+            input_features=features,
+            attention_mask=heard,  # all of it; without one transformers warns
+            max_length=PROMPT_TOKENS + _most_tokens(max(durations_s)),
+            num_beams=1,
         )
     model.train(was_training)
-    return [text.strip() for text in processor.batch_decode(ids, skip_special_tokens=True)]
+    rows = [row[: _most_tokens(s)] for row, s in zip(ids.tolist(), durations_s, strict=True)]
+    return [text.strip() for text in processor.batch_decode(rows, skip_special_tokens=True)]
 
 
 def transcribe_clips(
@@ -47,20 +70,66 @@ def transcribe_clips(
     clips: list[Clip],
     dataset_dir: Path,
     precision: str,
-    batch_size: int,
+    n_at_once: int,
     on_batch: Callable[[int, int], None] | None = None,
+    window: str = "full",
 ) -> list[str]:
-    """The texts of `clips`, in their order. `on_batch(done, total)` may raise to end early."""
-    order = sorted(
-        range(len(clips)), key=lambda i: clips[i].duration_s
-    )  # a batch waits for its longest
+    """The texts of `clips`, in their order. `on_batch(done, total)` may raise to end early.
+
+    `n_at_once`: clips of 30 seconds that fit into memory together.
+    """
     texts = [""] * len(clips)
-    for start in range(0, len(order), batch_size):
-        chosen = order[start : start + batch_size]
+    n_done = 0
+    for chosen in batches([clip.duration_s for clip in clips], n_at_once, window):
         audios = [read_flac(dataset_dir / clips[i].audio) for i in chosen]
-        batch = transcribe_arrays(model, processor, audios, precision)
-        for index, text in zip(chosen, batch, strict=True):
+        heard = transcribe_arrays(model, processor, audios, precision, window)
+        for index, text in zip(chosen, heard, strict=True):
             texts[index] = text
+        n_done += len(chosen)
         if on_batch:
-            on_batch(min(start + batch_size, len(clips)), len(clips))
+            on_batch(n_done, len(clips))
     return texts
+
+
+def batches(durations_s: list[float], n_at_once: int, window: str) -> Iterator[list[int]]:
+    """Places in `durations_s`, batch by batch, longest first: a batch waits for its longest.
+
+    A batch has at most the frames of `n_at_once` clips of 30 seconds: the decoder keeps keys and
+    values of every encoder position, so memory goes by frames and short clips share it by the many.
+    Clips much shorter than the longest wait for the next batch: they would be mostly silence.
+    """
+    order = sorted(range(len(durations_s)), key=lambda i: -durations_s[i])
+    while order:
+        n_frames = _n_frames(durations_s[order[0]], window)
+        fitting = order[: n_at_once * FULL_FRAMES // n_frames]
+        batch = [i for i in fitting if SPREAD * _n_frames(durations_s[i], window) >= n_frames]
+        yield batch
+        order = order[len(batch) :]
+
+
+def clips_at_once(model: WhisperForConditionalGeneration) -> int:
+    """How many clips of 30 seconds to transcribe together on the model's device."""
+    device, width = model.get_encoder().conv1.weight.device, model.config.d_model
+    if device.type != "cuda":
+        return n_that_fit(width, 0)
+    reusable = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return n_that_fit(width, torch.cuda.mem_get_info(device)[0] + reusable)
+
+
+def n_that_fit(width: int, free_bytes: int) -> int:
+    """Clips of 30 seconds for half of the free GPU memory; `width` is the base's d_model.
+
+    A decoding step costs nearly the same for one clip as for many, so a large GPU takes many. At
+    least 4 of a large base, which fit beside it into 8 GB, and 8 of a small one.
+    """
+    n = int(free_bytes / 2 / (GPU_BYTES_PER_CLIP * width / LARGE_WIDTH))
+    return min(max(n, 4 if width >= 1024 else 8), MOST_AT_ONCE)
+
+
+def _n_frames(longest_s: float, window: str) -> int:
+    return FULL_FRAMES if window == "full" else window_frames(longest_s, EVALUATION_MARGIN_S)
+
+
+def _most_tokens(duration_s: float) -> int:
+    """Tokens that can be said in so many seconds, the prompt not counted."""
+    return min(MAX_TOKENS - PROMPT_TOKENS, SPARE_TOKENS + int(TOKENS_PER_S * duration_s))

@@ -8,6 +8,7 @@ from whisper_tuner.runs.events import Event, EventWriter, Progress, StateChanged
 from whisper_tuner.runs.folder import Run
 
 LOG_LIMIT_BYTES = 5_000_000
+RANK_FAILURE_NAME = "rank_failure.json"  # why one of several training processes ended
 
 
 class Stopped(Exception):  # noqa: N818 - it is no error
@@ -16,20 +17,29 @@ class Stopped(Exception):  # noqa: N818 - it is no error
 
 @dataclass
 class WorkerContext:
-    """One per worker process. SIGTERM means: finish what you are at, save, end."""
+    """One per worker process. SIGTERM means: finish what you are at, save, end.
+
+    Where several processes train one run, only the first has a writer; the others say nothing.
+    """
 
     run: Run
-    writer: EventWriter
+    writer: EventWriter | None
     stop_asked: bool = field(default=False, init=False)
 
     def obey_sigterm(self) -> None:
         signal.signal(signal.SIGTERM, self._on_sigterm)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # see jobs._sigterm_blocked
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # see jobs.sigterm_blocked
 
     def _on_sigterm(self, *_: object) -> None:
         self.stop_asked = True
 
+    @property
+    def is_first(self) -> bool:
+        return self.writer is not None
+
     def emit(self, event: Event) -> None:
+        if self.writer is None:
+            return
         self.writer.append(event)
         if self.run.log_path.exists() and self.run.log_path.stat().st_size > LOG_LIMIT_BYTES:
             os.truncate(self.run.log_path, 0)

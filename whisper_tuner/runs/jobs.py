@@ -68,7 +68,7 @@ def start(run: Run, stage: str = "train") -> bool:
         os.truncate(lock, 0)
         log = run.log_path.open("ab")
         command = [sys.executable, "-m", "whisper_tuner.worker", str(run.dir), stage, str(lock)]
-        with _sigterm_blocked():
+        with sigterm_blocked():
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -89,7 +89,7 @@ def start(run: Run, stage: str = "train") -> bool:
 
 
 @contextmanager
-def _sigterm_blocked() -> Iterator[None]:
+def sigterm_blocked() -> Iterator[None]:
     """A process started inside keeps SIGTERM waiting until it is ready to obey it.
 
     Otherwise a Stop pressed while the worker's interpreter starts would kill it.

@@ -1,10 +1,13 @@
 """Who is alive: a file lock that the kernel lets go when its holder dies, however it dies."""
 
+import ctypes
 import fcntl
 import os
+import signal
 import time
 from pathlib import Path
 
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 RETRY_S = 0.2  # a reader's look at a lock holds it for microseconds; a writer asks again meanwhile
 
 
@@ -36,3 +39,9 @@ def is_held(path: Path) -> bool:
         return True
     finally:
         os.close(fd)
+
+
+def die_with_parent() -> None:
+    """Linux kills this process when the one that started it dies, so that none is left behind."""
+    if hasattr(ctypes.CDLL(None), "prctl"):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -18,20 +18,23 @@ from whisper_tuner.runs.events import Event, Step
 class EventCallback(TrainerCallback):
     """Writes a Step for every optimiser step, asks for scores, obeys stop, refuses NaN.
 
-    `emit` appends an event; `stop_asked` says whether the person pressed Stop; `score` measures
-    WER on held-out clips after `step` steps and is not called when the training ends: the whole
-    held-out set is measured then.
+    `emit` appends an event; `stop_asked` says whether the person pressed Stop, the same in every
+    process of the training; `score(step, is_last)` measures WER, every `score_every` steps and
+    after the last one, and says whether to end the training.
     """
 
     def __init__(
         self,
         emit: Callable[[Event], object],
         stop_asked: Callable[[], bool],
-        score: Callable[[int], None],
+        score: Callable[[int, bool], bool],
+        score_every: int,
     ) -> None:
         self._emit = emit
         self._stop_asked = stop_asked
         self._score = score
+        self._score_every = score_every
+        self._stopping = False
         self._started_s = 0.0
         self._scoring_s = 0.0
 
@@ -45,7 +48,8 @@ class EventCallback(TrainerCallback):
         control: TrainerControl,
         **_: object,
     ) -> TrainerControl:
-        if self._stop_asked():
+        self._stopping = self._stop_asked()
+        if self._stopping:
             control.should_training_stop = True
         return control
 
@@ -77,16 +81,13 @@ class EventCallback(TrainerCallback):
                 remaining_s=round(per_step_s * (state.max_steps - state.global_step), 1),
             )
         )
+        if not self._stopping:
+            self._maybe_score(state, control)
 
-    def on_epoch_end(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **_: object,
-    ) -> None:
-        if control.should_training_stop or state.global_step >= state.max_steps:
-            return
-        began_s = time.monotonic()
-        self._score(state.global_step)
-        self._scoring_s += time.monotonic() - began_s
+    def _maybe_score(self, state: TrainerState, control: TrainerControl) -> None:
+        is_last = state.global_step >= state.max_steps
+        if is_last or state.global_step % self._score_every == 0:
+            began_s = time.monotonic()
+            if self._score(state.global_step, is_last):
+                control.should_training_stop = True
+            self._scoring_s += time.monotonic() - began_s

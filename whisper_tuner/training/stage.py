@@ -1,8 +1,9 @@
 """The training stage: base → LoRA → Trainer → adapter → base and tuned on the held-out clips."""
 
-from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import torch
+from accelerate.utils import broadcast
 from transformers import set_seed
 
 from whisper_tuner.config import TrainConfig
@@ -17,11 +18,15 @@ from whisper_tuner.training.adapter import save_adapter
 from whisper_tuner.training.batches import BatchPlan, PlannedClips
 from whisper_tuner.training.callbacks import EventCallback
 from whisper_tuner.training.collator import Collator
+from whisper_tuner.training.early_stop import STEPS_BETWEEN_SCORES, BestAdapter, set_aside
 from whisper_tuner.training.trainer import WhisperTrainer, training_arguments
 
 
-def train(context: WorkerContext) -> None:
+def train(context: WorkerContext, n_parts: int = 1) -> None:
     """Run the whole training of one run folder, from `run.json` to `comparison.json`.
+
+    Steps are computed in at least `n_parts` parts. With several devices every process runs this;
+    only the first transcribes, saves and writes events.
 
     Raises Stopped when stopped before anything was learnt, TunerError for what a person can mend.
     """
@@ -29,18 +34,18 @@ def train(context: WorkerContext) -> None:
     context.enter("preparing")
     listener = _load(context, config)
     held_out = read_clips(context.run.dataset_dir, "test")
-    base_texts = base_transcripts(context, listener, held_out)
+    learnt = read_clips(context.run.dataset_dir, "train")
+    dev: list[Clip] = []
+    if config.stop_early:
+        learnt, dev = set_aside(learnt, config.seed)
+    base_texts = base_transcripts(context, listener, held_out) if context.is_first else []
+    scorer = Scorer(context, config, listener, held_out, dev)
+    if context.is_first:
+        scorer.score_base(base_texts)
 
-    sample = _spread(held_out, config.n_score_clips)
-    by_id = dict(zip((clip.id for clip in held_out), base_texts, strict=True))
-    if sample:
-        _emit_score(context, config, 0, sample, [by_id[clip.id] for clip in sample])
-
-    def score_sample(step: int) -> None:
-        if sample and not context.stop_asked:
-            _emit_score(context, config, step, sample, listener.tuned(sample))
-
-    n_steps = _fit(context, config, listener, score_sample)
+    n_steps = _fit(context, config, listener, learnt, scorer, n_parts)
+    if not context.is_first:
+        return
     context.enter("saving")
     save_adapter(listener.model, listener.processor, context.run.adapter_dir, n_steps)
     context.emit(Note("note_saved"))
@@ -61,44 +66,109 @@ def _load(context: WorkerContext, config: TrainConfig) -> Listener:
     return Listener(model, processor, context.run, config.precision)
 
 
+@dataclass
+class Scorer:
+    """Measures WER while a training runs, and says when it should end.
+
+    On the dev clips when there are some: then it decides, and the best weights are kept. Else on a
+    few held-out clips, only to be shown. The model is heard in the window it learns in.
+    """
+
+    context: WorkerContext
+    config: TrainConfig
+    listener: Listener
+    held_out: list[Clip]
+    dev: list[Clip]
+    best: BestAdapter = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.best = BestAdapter(self.listener.model)
+        self.clips = self.dev or _spread(self.held_out, self.config.n_score_clips)
+
+    def score_base(self, held_out_texts: list[str]) -> None:
+        """The curve's first point. `held_out_texts`: what the base heard in all held-out clips."""
+        if self.dev:
+            self.context.emit(Note("note_dev", {"n": len(self.dev)}))
+            self._score(0, base_transcripts(self.context, self.listener, self.dev))
+        elif self.clips:
+            heard = dict(zip((c.id for c in self.held_out), held_out_texts, strict=True))
+            self._score(0, [heard[clip.id] for clip in self.clips])
+
+    def __call__(self, step: int, is_last: bool) -> bool:
+        """Whether to end the training. Without dev clips the last score is left to `measure`."""
+        if not self.context.is_first or not self.clips or (is_last and not self.dev):
+            return False
+        rate = self._score(step, self.listener.tuned(self.clips, window=self.config.window))
+        return bool(self.dev) and self.best.saw(step, rate)
+
+    def _score(self, step: int, texts: list[str]) -> float:
+        result = score([clip.text for clip in self.clips], texts, self.config.language)
+        self.context.emit(Score(step, result.wer, result.cer, len(self.clips)))
+        return result.wer
+
+
 def _fit(
     context: WorkerContext,
     config: TrainConfig,
     listener: Listener,
-    score_sample: Callable[[int], None],
+    clips: list[Clip],
+    scorer: Scorer,
+    n_parts: int,
 ) -> int:
-    """Train until the end or until asked to stop; returns the number of steps taken."""
+    """Train until the end, or until asked to stop; returns the steps behind the weights kept."""
     run, model = context.run, listener.model
-    device = next(model.parameters()).device
-    clips = read_clips(run.dataset_dir, "train")
-    plan = BatchPlan(
-        [clip.duration_s for clip in clips],
-        config.batch_size,
-        config.window,
-        config.seed,
-        config.n_devices,
-    )
-    collator = Collator(
-        processor=listener.processor,
-        dataset_dir=run.dataset_dir,
-        start_id=model.config.decoder_start_token_id,
-    )
+    durations_s = [clip.duration_s for clip in clips]
+    plan = BatchPlan(durations_s, config.batch_size, config.window, config.seed, config.n_devices)
+    arguments = training_arguments(config, run.dir / "checkpoints", find_torch_device())
+    ending = Ending(context, config.n_devices)
     trainer = WhisperTrainer(
         model=model,
-        args=training_arguments(config, run.dir / "checkpoints", device),
+        args=arguments,
         train_dataset=PlannedClips(clips, plan),
-        data_collator=collator,
+        data_collator=Collator(
+            listener.processor, run.dataset_dir, model.config.decoder_start_token_id
+        ),
         processing_class=listener.processor,
-        n_parts=config.gradient_accumulation,
-        on_halved=lambda n_parts: context.emit(Note("note_halved", {"n_parts": n_parts})),
-        callbacks=[EventCallback(context.emit, lambda: context.stop_asked, score_sample)],
+        n_parts=max(n_parts, config.gradient_accumulation),
+        on_halved=lambda n: context.emit(Note("note_halved", {"n_parts": n})),
+        callbacks=[
+            EventCallback(
+                context.emit,
+                ending.is_asked,
+                lambda step, is_last: ending.agree(scorer(step, is_last)),
+                min(plan.n_steps, STEPS_BETWEEN_SCORES),
+            )
+        ],
     )
     context.enter("training")
     context.emit(Note("note_training", {"n_clips": len(clips)}))
     trainer.train()
     if context.stop_asked:
         context.enter("stopping")
-    return trainer.state.global_step
+    if not 0 < scorer.best.step < trainer.state.global_step:
+        return trainer.state.global_step
+    scorer.best.restore()
+    context.emit(Note("note_best_kept", {"step": scorer.best.step}))
+    return scorer.best.step
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Whether to end a training, said by the first process and the same in all of them.
+
+    One that stopped alone would leave the others waiting for its gradients.
+    """
+
+    context: WorkerContext
+    n_devices: int
+
+    def is_asked(self) -> bool:
+        return self.agree(self.context.stop_asked)
+
+    def agree(self, ours: bool) -> bool:
+        if self.n_devices == 1:
+            return ours
+        return bool(broadcast(torch.tensor([int(ours)], device=find_torch_device())).item())
 
 
 def _spread(clips: list[Clip], n: int) -> list[Clip]:
@@ -106,10 +176,3 @@ def _spread(clips: list[Clip], n: int) -> list[Clip]:
     if len(clips) <= n:
         return clips
     return [clips[i * len(clips) // n] for i in range(n)]
-
-
-def _emit_score(
-    context: WorkerContext, config: TrainConfig, step: int, clips: list[Clip], texts: list[str]
-) -> None:
-    result = score([clip.text for clip in clips], texts, config.language)
-    context.emit(Score(step, result.wer, result.cer, len(clips)))

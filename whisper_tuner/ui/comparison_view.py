@@ -15,7 +15,10 @@ MARKS = {"substitute": "mark", "insert": "ins", "delete": "del"}
 
 
 def headline(comparison: dict, lang: str) -> str:
-    """Word and character error rates of both models on all held-out clips, as HTML."""
+    """Word and character error rates of both models on all held-out clips, as HTML.
+
+    The second rate of the tuned model, in the speech window, is there when it was trained in it.
+    """
     base, tuned = comparison["base"], comparison["tuned"]
     n = comparison["n_clips"]
     wer = {"base": base["wer"], "tuned": tuned["wer"], "n": n}
@@ -27,6 +30,8 @@ def headline(comparison: dict, lang: str) -> str:
         told = text("compare_changed", lang, **wer)
     html = f'<h3 class="headline {"worse" if is_worse else "better"}">{escape(told)}</h3>'
     html += paragraph(text("compare_cer", lang, base=base["cer"], tuned=tuned["cer"]))
+    if "tuned_speech_window" in comparison:
+        html += paragraph(text("compare_fast", lang, wer=comparison["tuned_speech_window"]["wer"]))
     if is_worse:
         html += paragraph(text("compare_worse_hint", lang), "note")
     if n < FEW_CLIPS:

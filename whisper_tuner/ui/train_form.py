@@ -27,6 +27,7 @@ class Form:
     alpha: gr.Number
     batch_size: gr.Number
     window: gr.Radio
+    n_devices: gr.Number
 
     @property
     def dials(self) -> list:
@@ -62,6 +63,13 @@ def build_form(page: Page) -> Form:
             label=label("page_precision"),
             info=label("page_precision_info"),
         )
+        n_devices = gr.Number(
+            page.device.n_devices,
+            precision=0,
+            visible=page.device.n_devices > 1,
+            label=label("page_devices"),
+            info=label("page_devices_info"),
+        )
     with gr.Accordion(label("page_advanced"), open=False):
         with gr.Row():
             learning_rate = gr.Number(TrainConfig.learning_rate, label=label("page_learning_rate"))
@@ -75,12 +83,23 @@ def build_form(page: Page) -> Form:
             value=TrainConfig.window,
             label=label("page_window"),
         )
-    return Form(language, base, precision, epochs, learning_rate, rank, alpha, batch_size, window)
+    return Form(
+        language,
+        base,
+        precision,
+        epochs,
+        learning_rate,
+        rank,
+        alpha,
+        batch_size,
+        window,
+        n_devices,
+    )
 
 
 def to_config(values: tuple) -> TrainConfig:
     """The form's values as a configuration. Raises InputError for a value that cannot be."""
-    language, base, precision, epochs, learning_rate, rank, alpha, batch_size, window = values
+    language, base, precision, epochs, rate, rank, alpha, batch_size, window, n_devices = values
     if not language:
         raise InputError("train_choose_language")
     if not base:
@@ -92,7 +111,8 @@ def to_config(values: tuple) -> TrainConfig:
         lora=LoraSettings(rank=int(rank or 0), alpha=int(alpha or 0)),
         epochs=int(epochs),
         batch_size=int(batch_size or 0),
-        learning_rate=learning_rate or 0.0,
+        n_devices=int(n_devices or 0),
+        learning_rate=rate or 0.0,
         window=window,
     )
 
@@ -110,4 +130,5 @@ def to_values(config: TrainConfig) -> tuple:
         lora.alpha,
         config.batch_size,
         config.window,
+        config.n_devices,
     )

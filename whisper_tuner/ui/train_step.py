@@ -5,13 +5,11 @@ import time
 import gradio as gr
 
 from whisper_tuner import steps
-from whisper_tuner.config import LoraSettings
 from whisper_tuner.data.clips import read_report
-from whisper_tuner.errors import InputError, TunerError
-from whisper_tuner.locales import text
+from whisper_tuner.errors import TunerError
+from whisper_tuner.locales import DEFAULT_LANGUAGE, text
 from whisper_tuner.model.catalogue import BASE_MODELS
 from whisper_tuner.model.locate import hub_reachable, is_at_hand
-from whisper_tuner.narrate import size_sentence
 from whisper_tuner.runs import jobs
 from whisper_tuner.runs.events import Record, read_events
 from whisper_tuner.runs.folder import Run
@@ -143,10 +141,8 @@ class TrainStep:
         then_redraw(self.again.click(self.train_again, [page.lang, page.run_id], made, **PRIVATE))
         self.forward.click(lambda: gr.Tabs(selected="compare"), None, page.steps, **QUIET)
         form.language.input(lambda code: code, form.language, page.spoken, **QUIET)
-        sizing = [form.base.change, form.rank.change, form.alpha.change]
-        sizing += [form.epochs.change, form.batch_size.change, page.run_id.change, page.lang.change]
-        inputs = [page.lang, page.run_id, form.base, form.rank, form.epochs, form.batch_size]
-        gr.on(sizing, self.show_size, inputs, [self.size], **QUIET)
+        changed = [part.change for part in (*form.dials, page.run_id, page.lang)]
+        gr.on(changed, self.show_plan, chosen, [self.size], trigger_mode="always_last", **QUIET)
 
     def start_training(self, lang: str, run_id: str, *values: object) -> str:
         """Returns at once; the worker tells the rest through the run's folder."""
@@ -174,21 +170,18 @@ class TrainStep:
         except TunerError as error:
             return views.paragraph(error.sentence(lang), "problem"), gr.skip(), gr.skip()
 
-    def show_size(
-        self, lang: str, run_id: str, base: str, rank: float, epochs: float, batch_size: float
-    ) -> str:
-        """How much is trained and how long that takes, before it is started."""
-        run = find_run(run_id)
+    def show_plan(self, lang: str, run_id: str, language: str, base: str, *values: object) -> str:
+        """Whether it fits, how long it takes and what is trained, before it is started."""
+        run, device = find_run(run_id), self.page.device
         if not has_dataset(run) or not base:
             return ""
         try:
-            lora = LoraSettings(rank=int(rank or 0))
-        except InputError as error:
+            # Which language is spoken changes nothing here; there is no plan without one.
+            config = to_config((language or DEFAULT_LANGUAGE, base, *values))
+            config, expected = steps.plan(run, config, device)
+        except TunerError as error:
             return views.paragraph(error.sentence(lang), "problem")
-        html = views.paragraph(size_sentence(base, lora, lang))
-        report = read_report(run.dataset_dir)
-        plan = views.plan_sentence(report, int(epochs), max(1, int(batch_size or 1)), lang)
-        return html + views.paragraph(plan)
+        return views.plan(config, expected, device, read_report(run.dataset_dir), lang)
 
     def ask_hub(self, run_id: str, base: str) -> Updates:
         """Which base models can be had. Asked when the page stands already: it takes seconds."""

@@ -6,11 +6,22 @@ Whatever comes from a user is escaped where it enters HTML.
 from html import escape
 from itertools import zip_longest
 
+from whisper_tuner.config import TrainConfig
 from whisper_tuner.data.clips import Clip, Finding, Report
 from whisper_tuner.locales import text
 from whisper_tuner.model.catalogue import BASE_MODELS
 from whisper_tuner.model.languages import LANGUAGES
-from whisper_tuner.narrate import duration, event_sentence, finding_sentence, status_sentence
+from whisper_tuner.model.planner import Plan
+from whisper_tuner.narrate import (
+    duration,
+    event_sentence,
+    finding_sentence,
+    plan_advice,
+    plan_sentence,
+    size_sentence,
+    status_sentence,
+)
+from whisper_tuner.runs.device import Device
 from whisper_tuner.runs.events import (
     TERMINAL_STATES,
     Progress,
@@ -126,7 +137,17 @@ def _weights(base_id: str) -> str:
     return f"{BASE_MODELS[base_id].n_parameters / 1e6:,.0f} M"
 
 
-def plan_sentence(report: Report, epochs: int, batch_size: int, lang: str) -> str:
+def plan(config: TrainConfig, expected: Plan, device: Device, report: Report, lang: str) -> str:
+    """What a training will take, before it is started, as HTML."""
+    html = paragraph(plan_sentence(expected, device, lang), "" if expected.fits else "problem")
+    advice = plan_advice(expected, lang)
+    if advice:
+        html += paragraph(advice)
+    html += paragraph(steps_sentence(report, config.epochs, config.batch_size, lang), "note")
+    return html + paragraph(size_sentence(config.base, config.lora, lang), "note")
+
+
+def steps_sentence(report: Report, epochs: int, batch_size: int, lang: str) -> str:
     steps_per_epoch = -(-report.n_train // batch_size)
     return text(
         "train_plan",

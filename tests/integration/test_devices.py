@@ -1,0 +1,62 @@
+"""One training in two processes: the curve of one process, one run folder, one adapter."""
+
+from dataclasses import replace
+
+import pytest
+from safetensors.numpy import load_file
+
+from tests.integration.test_worker import events_of, has_stepped, wait_for_end, wait_until
+from whisper_tuner import steps
+from whisper_tuner.config import LoraSettings
+from whisper_tuner.runs import jobs
+from whisper_tuner.runs.events import Note, Score, StateChanged, Step, read_events
+
+
+@pytest.fixture
+def config(tiny_config):
+    """Without dropout: each process would draw its own."""
+    return replace(tiny_config, epochs=2, lora=LoraSettings(dropout=0.0), warmup_share=0.0)
+
+
+@pytest.mark.parametrize("precision", ["32bit", "8bit"])
+def test_two_processes_learn_what_one_learns(prepared, config, precision):
+    config = replace(config, precision=precision)
+    both = steps.again(prepared)
+    steps.train(prepared, config)
+    assert wait_for_end(prepared).state == "done", "\n".join(jobs.log_tail(prepared))
+    steps.train(both, replace(config, n_devices=2))
+    assert wait_for_end(both).state == "done", "\n".join(jobs.log_tail(both))
+
+    alone, together = events_of(prepared, Step), events_of(both, Step)
+    assert len(together) == len(alone) == 4
+    assert [s.loss for s in together] == pytest.approx([s.loss for s in alone], rel=1e-4)
+    assert [s.grad_norm for s in together] == pytest.approx([s.grad_norm for s in alone], rel=1e-3)
+    records = read_events(both.events_path)
+    assert [record.seq for record in records] == list(range(1, len(records) + 1))
+    assert [s.step for s in events_of(both, Score)] == [s.step for s in events_of(prepared, Score)]
+    states = [event.state for event in events_of(both, StateChanged)]
+    assert states == ["queued", "preparing", "training", "saving", "evaluating", "done"]
+    one = load_file(prepared.adapter_dir / "adapter_model.safetensors")
+    two = load_file(both.adapter_dir / "adapter_model.safetensors")
+    assert one.keys() == two.keys()
+    for name, weight in one.items():
+        assert two[name] == pytest.approx(weight, abs=1e-5), name
+
+
+def test_stop_ends_all_processes_and_keeps_what_was_learnt(prepared, config):
+    steps.train(prepared, replace(config, epochs=100, n_devices=2))
+    wait_until(lambda: has_stepped(prepared) or not jobs.is_alive(prepared), "a first step")
+    jobs.stop(prepared)
+    assert wait_for_end(prepared).state == "stopped", "\n".join(jobs.log_tail(prepared))
+    assert prepared.has_adapter
+    assert [event.step for event in events_of(prepared, Step)][-1] < 200
+    assert Note("note_saved") in events_of(prepared, Note)
+
+
+def test_what_one_process_fails_of_is_the_runs_reason(prepared, config):
+    for flac in prepared.dataset_dir.glob("clips/*.flac"):
+        flac.unlink()  # both processes start, then neither finds its recordings
+    steps.train(prepared, replace(config, n_devices=2))
+    status = wait_for_end(prepared)
+    assert (status.state, status.reason) == ("failed", "worker_failed")
+    assert events_of(prepared, StateChanged)[-1].state == "failed"

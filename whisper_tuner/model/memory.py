@@ -1,0 +1,178 @@
+"""How much memory a training needs at its peak, before anything is loaded. No torch.
+
+It is a prediction. Weights follow from the shapes; activations from what autograd was seen to keep;
+the fixed costs are measured, as each constant says. What is not certain is taken `SAFETY` times, so
+that a plan that fits does. `kind` is "cuda" or "cpu".
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from whisper_tuner.config import LoraSettings, TrainConfig
+from whisper_tuner.model.catalogue import BaseModel, base_model
+from whisper_tuner.model.flops import POSITIONS_PER_SECOND
+
+# The speech window (`model/window.py`, `training/batches.py`), in seconds.
+MARGIN_S, FLOOR_S, FULL_S = 0.9, 2.0, 30.0
+PROMPT_TOKENS = 4
+
+GPU_FIXED_BYTES = 0.9e9  # context, cuBLAS, allocator: large-v2 loaded on an H100 less its weights
+CPU_FIXED_BYTES = 0.8e9  # torch, transformers, peft, bitsandbytes imported: 0.55 measured
+SAFETY = 1.2  # on whatever is not weights: steps of drawn lengths are up to 1.2 times as large
+LINEAR_BYTES = {"8bit": 1.0, "4bit": 0.52, "16bit": 2.0, "32bit": 4.0}  # a weight; 4 bit: + scales
+LORA_BYTES = 16  # a trained weight in float32: itself, its gradient, two moments of AdamW
+LOGIT_BYTES = 14  # a logit: half, float32, its log-softmax and the gradient
+# Values of d_model that one layer keeps for the backward pass, a position or token: counted with
+# saved-tensor hooks (torch 2.13, peft 0.21.2, SDPA); LoRA's own inputs come on top, `_lora_copies`.
+ENCODER_VALUES = 10  # norms, q, k, v, out, and four wide the GELU's input
+CROSS_VALUES = 2  # k and v of every encoder position, in a decoder layer
+DECODER_VALUES = 13
+INT8_ENCODER_VALUES, INT8_DECODER_VALUES = 6, 7  # inputs that bitsandbytes' MatMul8bitLt holds
+FEWEST_AT_ONCE, FEWEST_AT_ONCE_LARGE = 8, 4  # clips of 30 s transcribed together
+KEYS_AND_VALUES = 2  # times the cross-attention's; H100, large-v2: 1.9 to 2.0
+
+
+class Clip(Protocol):
+    """What a plan needs of `data.clips.Clip`."""
+
+    duration_s: float
+    n_tokens: int
+
+
+class ClipGroup(NamedTuple):
+    """Clips of one length, to a tenth of a second. `most_tokens`: of these and of shorter clips."""
+
+    n: int
+    window_s: float
+    mean_tokens: float
+    most_tokens: int
+
+    @property
+    def positions(self) -> int:
+        return round(self.window_s * POSITIONS_PER_SECOND)
+
+
+Size = tuple[int, ClipGroup]  # how many clips are computed together, and the longest of them
+
+
+# --- clips
+
+
+def group_clips(clips: Sequence[Clip], window: str) -> list[ClipGroup]:
+    """The clips by the window they need, shortest first: thousands become a few hundred groups."""
+    tokens: dict[float, list[int]] = {}
+    for clip in clips:
+        seconds = min(max(clip.duration_s + MARGIN_S, FLOOR_S), FULL_S)
+        window_s = FULL_S if window == "full" else round(seconds, 1)
+        tokens.setdefault(window_s, []).append(clip.n_tokens + PROMPT_TOKENS)
+    groups: list[ClipGroup] = []
+    most = 0
+    for window_s, counts in sorted(tokens.items()):
+        most = max(most, *counts)
+        groups.append(ClipGroup(len(counts), window_s, sum(counts) / len(counts), most))
+    return groups
+
+
+def step_sizes(config: TrainConfig, clips: list[ClipGroup]) -> list[Size]:
+    """How many clips the steps of an epoch hold, and their longest, as `training/batches.py` forms
+    them: neighbours by length that share the encoder's input evenly; "full" windows by count."""
+    n_clips = sum(group.n for group in clips)
+    if config.window == "full":
+        n_whole, n_rest = divmod(n_clips, config.batch_size)
+        rest = [(n_rest, clips[-1])] if n_rest else []
+        return [(config.batch_size, clips[-1])] * n_whole + rest
+    n_steps = ceil_ratio(n_clips / config.batch_size)
+    share_s = sum(group.n * group.window_s for group in clips) / n_steps
+    sizes: list[Size] = []
+    n, seen_s, longest = 0, 0.0, clips[0]
+    for group in clips:
+        for _ in range(group.n):
+            if n and seen_s + group.window_s / 2 > (len(sizes) + 1) * share_s:
+                sizes.append((n, longest))
+                n = 0
+            n, seen_s, longest = n + 1, seen_s + group.window_s, group
+    return [*sizes, (n, longest)]
+
+
+def part_sizes(config: TrainConfig, steps: list[Size]) -> list[Size]:
+    """The same of what one device computes at once."""
+    n_parts = config.n_devices * config.gradient_accumulation
+    return [(ceil_ratio(n / n_parts), longest) for n, longest in steps]
+
+
+def ceil_ratio(ratio: float) -> int:
+    return int(-(-ratio // 1))
+
+
+# --- memory
+
+
+def peak_bytes(config: TrainConfig, steps: list[Size], kind: str) -> float:
+    """Of training or of transcription, whichever needs more; every process has its own base.
+
+    `steps`: from `step_sizes`.
+    """
+    base = base_model(config.base)
+    value = value_bytes(config.precision, kind)
+    training = base.n_trainable(config.lora) * LORA_BYTES + max(
+        activation_bytes(base, config, n * group.positions, n * group.most_tokens, value)
+        + n * group.most_tokens * base.vocab_size * LOGIT_BYTES
+        for n, group in part_sizes(config, steps)
+    )
+    varying = SAFETY * max(training, transcription_bytes(base, fewest_at_once(base), value))
+    peak = resident_bytes(base, config.precision, kind) + varying
+    return peak if kind == "cuda" else config.n_devices * peak
+
+
+def value_bytes(precision: str, kind: str) -> int:
+    """Of an activation (`load.compute_dtype`): a GPU computes in half unless 32 bit was chosen."""
+    return 2 if precision == "16bit" or (kind == "cuda" and precision != "32bit") else 4
+
+
+def resident_bytes(base: BaseModel, precision: str, kind: str) -> float:
+    """The libraries and the base: its layers' matrices as stored, all else as it is computed."""
+    linears = (12 * base.n_encoder_layers + 16 * base.n_decoder_layers) * base.d_model**2
+    others = base.n_parameters - linears
+    fixed = GPU_FIXED_BYTES if kind == "cuda" else CPU_FIXED_BYTES
+    return fixed + linears * LINEAR_BYTES[precision] + others * value_bytes(precision, kind)
+
+
+def activation_bytes(
+    base: BaseModel, config: TrainConfig, positions: int, tokens: int, value: int
+) -> float:
+    """What the backward pass keeps of one part, at `value` bytes a value: all that every layer saw,
+    or with checkpointing only its input; and the gradients, or the values, of one layer."""
+    copies = _lora_copies(config.lora, value)
+    widths = {m: (4 if m == "fc2" else 1) for m in config.lora.target_modules}  # of inputs, in d
+    cross = [m for m in widths if m in ("k_proj", "v_proj")]  # read the encoder's positions
+    also = [m for m in widths if m in ("q_proj", "out_proj")]  # twice in a decoder layer
+    int8 = config.precision == "8bit"
+    wide = copies * sum(widths.values())
+    encoder = positions * (ENCODER_VALUES + int8 * INT8_ENCODER_VALUES + wide)
+    decoder = positions * (CROSS_VALUES + copies * len(cross)) + tokens * (
+        DECODER_VALUES + int8 * INT8_DECODER_VALUES + wide + copies * len(also)
+    )
+    n_encoder, n_decoder = base.n_encoder_layers, base.n_decoder_layers
+    if config.checkpointing:
+        kept = n_encoder * positions + n_decoder * tokens + max(encoder, decoder)
+    else:
+        kept = n_encoder * encoder + n_decoder * decoder
+    return base.d_model * value * (kept + max(encoder, decoder))
+
+
+def _lora_copies(lora: LoraSettings, value: int) -> int:
+    """Copies of its input that a target keeps: the input as it is multiplied, and with dropout the
+    mask and, under autocast, what the mask was multiplied with."""
+    if not lora.dropout:
+        return 1
+    return 2 if value == 4 else 3
+
+
+def transcription_bytes(base: BaseModel, n_at_once: int, value: int) -> float:
+    """Keys and values that the decoder keeps of `n_at_once` clips of 30 seconds."""
+    positions = n_at_once * FULL_S * POSITIONS_PER_SECOND
+    return KEYS_AND_VALUES * base.n_decoder_layers * 2 * positions * base.d_model * value
+
+
+def fewest_at_once(base: BaseModel) -> int:
+    return FEWEST_AT_ONCE_LARGE if base.d_model >= 1024 else FEWEST_AT_ONCE

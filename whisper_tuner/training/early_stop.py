@@ -1,0 +1,55 @@
+"""When to end a training: the error on clips set aside for it no longer falls."""
+
+import math
+
+import torch
+from peft import PeftModel
+
+from whisper_tuner.data.clips import Clip
+from whisper_tuner.data.split import draw_sentences
+
+MIN_TRAIN_CLIPS = 300  # with fewer, a tenth says too little and is missed too much
+DEV_SHARE = 0.1
+MAX_DEV_CLIPS = 100
+PATIENCE = 3  # scores in a row without a new best one
+STEPS_BETWEEN_SCORES = 250  # at most; an epoch when it is shorter
+
+
+def set_aside(clips: list[Clip], seed: int) -> tuple[list[Clip], list[Clip]]:
+    """(clips to learn from, dev clips): whole sentences, the same for the same seed and clips.
+
+    The held-out clips must not decide when to stop, or the final comparison would flatter. No dev
+    clips when there are fewer than `MIN_TRAIN_CLIPS`.
+    """
+    if len(clips) < MIN_TRAIN_CLIPS:
+        return clips, []
+    n_wanted = min(MAX_DEV_CLIPS, round(DEV_SHARE * len(clips)))
+    chosen = draw_sentences(clips, n_wanted, seed)
+    learnt = [clip for i, clip in enumerate(clips) if i not in chosen]
+    return learnt, [clips[i] for i in sorted(chosen)]
+
+
+class BestAdapter:
+    """The LoRA weights at the lowest error rate so far, and how long ago that was."""
+
+    def __init__(self, model: PeftModel) -> None:
+        self._weights = [weight for weight in model.parameters() if weight.requires_grad]
+        self._best: list[torch.Tensor] = []
+        self._rate = math.inf
+        self._n_worse = 0
+        self.step = 0
+
+    def saw(self, step: int, rate: float) -> bool:
+        """Note the error rate after `step` steps; returns whether it is time to stop."""
+        if rate < self._rate:
+            self._best = [weight.detach().to("cpu", copy=True) for weight in self._weights]
+            self._rate, self._n_worse, self.step = rate, 0, step
+        else:
+            self._n_worse += 1
+        return self._n_worse >= PATIENCE
+
+    def restore(self) -> None:
+        """Put the best weights back into the model."""
+        with torch.no_grad():
+            for weight, best in zip(self._weights, self._best, strict=True):
+                weight.copy_(best)
