@@ -5,6 +5,7 @@ import json
 import pytest
 
 from whisper_tuner import cli
+from whisper_tuner.runs import jobs
 from whisper_tuner.runs.folder import Run
 
 
@@ -12,6 +13,16 @@ from whisper_tuner.runs.folder import Run
 def runs(tmp_path, monkeypatch):
     monkeypatch.setenv("WHISPER_TUNER_RUNS", str(tmp_path / "runs"))
     return tmp_path / "runs"
+
+
+@pytest.fixture
+def gpus(tmp_path, monkeypatch):
+    """An nvidia-smi on PATH that names two graphics cards."""
+    script = tmp_path / "nvidia-smi"
+    script.write_text('#!/bin/sh\necho "Tesla T4, 15360, 7.5"\necho "Tesla T4, 15360, 7.5"\n')
+    script.chmod(0o755)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
 
 
 def call(capsys, *arguments) -> tuple[int, str, str]:
@@ -73,6 +84,39 @@ def test_bad_setting_is_one_sentence(capsys, prepared):
     code, _, err = call(capsys, "train", prepared.dir, "--language", "it", "--epochs", "0")
     assert code == 2
     assert "epochs" in err
+
+
+def test_plan_says_what_a_training_takes_and_starts_nothing(capsys, prepared):
+    arguments = ("train", prepared.dir, "--language", "it", "--plan", "--base")
+    code, out, err = call(capsys, *arguments, "openai/whisper-tiny")
+    assert (code, err) == (0, "")
+    assert "of memory; about" in out.splitlines()[0]
+    code, out, _ = call(capsys, *arguments, "openai/whisper-tiny", "--json", "--no-early-stop")
+    answer = json.loads(out)
+    assert code == 0
+    assert answer["fits"] and answer["total_s"] > answer["train_s"] > 0
+    assert answer["config"]["base"] == "openai/whisper-tiny"
+    assert answer["config"]["stop_early"] is False
+    assert answer["config"]["n_devices"] == 1
+    assert not prepared.spec_path.exists()
+
+
+def test_all_gpus_are_used_unless_said(capsys, prepared, gpus):
+    arguments = ("train", prepared.dir, "--language", "it", "--plan", "--json")
+    assert json.loads(call(capsys, *arguments)[1])["config"]["n_devices"] == 2
+    answer = json.loads(call(capsys, *arguments, "--devices", "1")[1])
+    assert answer["config"]["n_devices"] == 1
+    assert answer["device"] == "Tesla T4"
+    code, _, err = call(capsys, *arguments, "--devices", "3")
+    assert code == 2 and "devices" in err
+
+
+def test_train_prints_the_plan_and_starts(capsys, prepared, monkeypatch):
+    monkeypatch.setattr(jobs, "start", lambda run: True)
+    code, out, _ = call(capsys, "train", prepared.dir, "--language", "it", "--detach")
+    assert code == 0
+    assert out.startswith("Fits this computer's")
+    assert prepared.read_spec().config.language == "it"
 
 
 def test_status_of_a_draft_and_of_nothing(capsys, prepared):

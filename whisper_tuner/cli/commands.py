@@ -255,6 +255,8 @@ def compare(options: argparse.Namespace) -> int:
     for clip in result["clips"]:
         say(text("cli_clip", **clip))
     say(text("cli_compared", n=result["n_clips"], base=result["base"], tuned=result["tuned"]))
+    if "tuned_speech_window" in result:
+        say(text("cli_compared_fast", **result["tuned_speech_window"]))
     return 0
 
 

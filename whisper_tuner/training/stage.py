@@ -140,6 +140,7 @@ def _fit(
             )
         ],
     )
+    torch.cuda.empty_cache()  # of the transcribing, which took more than training will
     context.enter("training")
     context.emit(Note("note_training", {"n_clips": len(clips)}))
     trainer.train()

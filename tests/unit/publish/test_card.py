@@ -29,6 +29,16 @@ def test_the_card_says_what_was_measured_and_how_it_was_trained() -> None:
     assert "can reveal what it was trained on" in card
 
 
+def test_fast_mode_is_one_sentence_where_it_was_measured() -> None:
+    fast = {**COMPARISON, "tuned_speech_window": {"wer": 0.1412, "cer": 0.06}}
+    card = model_card(SPEC, fast, REPORT, "anna/it-lora")
+    assert "In fast mode, " in card
+    assert "the tuned word error rate is 14.1 %." in card
+    measured = {r.metric_type: r.metric_value for r in ModelCard(card).data.eval_results}
+    assert measured == {"wer": 12.34, "cer": 5.0}  # ordinary inference is what the Hub is told
+    assert "fast mode" not in model_card(SPEC, COMPARISON, REPORT, "anna/it-lora")
+
+
 def test_the_card_holds_no_transcript_and_no_name() -> None:
     card = model_card(SPEC, COMPARISON, REPORT, "anna/it-lora")
     assert TRANSCRIPT not in card

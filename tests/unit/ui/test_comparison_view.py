@@ -56,6 +56,15 @@ def test_headline_has_no_share_where_there_is_none(base, tuned):
     assert f"WER {base:.1%} → {tuned:.1%} on 1 held-out clips" in html
 
 
+def test_headline_tells_fast_mode_where_it_was_measured():
+    compared = comparison(clip(1))
+    assert "fast mode" not in view.headline(compared, "en")
+    compared["tuned_speech_window"] = {"wer": 0.141, "cer": 0.06}
+    html = view.headline(compared, "en")
+    assert "In fast mode" in html and "WER 14.1%" in html
+    assert "快速模式" in view.headline(compared, "zh")
+
+
 def test_orders():
     clips = [clip(1, 0.5, 0.5), clip(2, 0.2, 0.9), clip(3, 0.9, 0.1)]
     for order, ids in (("improved", [3, 1, 2]), ("worsened", [2, 1, 3]), ("uploaded", [1, 2, 3])):

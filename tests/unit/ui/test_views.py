@@ -2,10 +2,12 @@
 
 import pytest
 
-from whisper_tuner.config import LoraSettings
+from whisper_tuner.config import LoraSettings, TrainConfig
 from whisper_tuner.data.clips import Clip, Finding, Report
 from whisper_tuner.model.catalogue import BASE_MODELS
+from whisper_tuner.model.planner import Plan
 from whisper_tuner.narrate import size_sentence
+from whisper_tuner.runs.device import Device
 from whisper_tuner.runs.events import Note, Progress, Record, Score, StateChanged, Step
 from whisper_tuner.runs.jobs import Status
 from whisper_tuner.ui import views
@@ -106,13 +108,24 @@ def test_languages_are_found_by_their_name_in_the_readers_language():
     assert len(views.language_choices("zh")) == 100
 
 
-def test_size_and_plan_before_a_training():
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("fits", [True, False])
+def test_a_plan_is_a_few_lines_and_warns_when_it_may_not_fit(lang, fits):
+    config = TrainConfig("openai/whisper-base", "it", "8bit", epochs=3)
+    expected = Plan(2e9, 16.1e9, fits, False, False, 1, 1, 60.0, 120.0, 0.05, True)
+    html = views.plan(config, expected, Device("cuda", "Tesla T4", 16.1), report(), lang)
+    assert html.count("<p ") == 4
+    assert ('role="alert"' in html) is not fits
+    assert "0.05" in html and "1,179,648" in html
+
+
+def test_size_and_steps_before_a_training():
     sentence = size_sentence("openai/whisper-base", LoraSettings(), "en")
     assert sentence == (
         "1,179,648 of 72,593,920 weights are trained (1.60%); the adapter will be 4.7 MB."
     )
-    assert "; 3 steps." in views.plan_sentence(report(), epochs=3, batch_size=8, lang="en")
-    assert "; 2 steps." in views.plan_sentence(report(), epochs=1, batch_size=1, lang="en")
+    assert "; 3 steps." in views.steps_sentence(report(), epochs=3, batch_size=8, lang="en")
+    assert "; 2 steps." in views.steps_sentence(report(), epochs=1, batch_size=1, lang="en")
 
 
 @pytest.mark.parametrize("base", BASE_MODELS)
