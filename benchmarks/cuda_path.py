@@ -20,52 +20,25 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-
-def build_cache(hf_home: Path, base_id: str) -> None:
-    """A Hub cache that holds `base_id` with random float16 weights and the real tokenizer."""
-    import torch
-    from transformers import WhisperConfig, WhisperForConditionalGeneration
-
-    from tests.tiny import LARGE_V3_ID, TINY_ID, build_hub_cache
-    from whisper_tuner.model.catalogue import base_model
-
-    base = base_model(base_id)
-    build_hub_cache(hf_home)  # the tiny ones have the two tokenizers
-    template = hf_home / "hub" / f"models--{TINY_ID.replace('/', '--')}"
-    if base.n_mels == 128:
-        template = hf_home / "hub" / f"models--{LARGE_V3_ID.replace('/', '--')}"
-    repo = hf_home / "hub" / f"models--{base_id.replace('/', '--')}"
-    if repo != template:
-        subprocess.run(["cp", "-r", str(template), str(repo)], check=True)
-    snapshot = next((repo / "snapshots").iterdir())
-    tiny = WhisperConfig.from_pretrained(snapshot).to_dict()
-    sizes = {
-        "d_model": base.d_model,
-        "encoder_layers": base.n_encoder_layers,
-        "decoder_layers": base.n_decoder_layers,
-        "encoder_ffn_dim": 4 * base.d_model,
-        "decoder_ffn_dim": 4 * base.d_model,
-        "encoder_attention_heads": base.d_model // 64,
-        "decoder_attention_heads": base.d_model // 64,
-    }
-    torch.manual_seed(0)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    with torch.device(device):
-        model = WhisperForConditionalGeneration(WhisperConfig(**{**tiny, **sizes}))
-    generation = (snapshot / "generation_config.json").read_text()
-    model.half().save_pretrained(snapshot)
-    (snapshot / "generation_config.json").write_text(generation)
+from benchmarks.turns import QUICK_BASE, race_environment
+from whisper_tuner import steps
+from whisper_tuner.config import TrainConfig
+from whisper_tuner.runs import jobs
+from whisper_tuner.runs.device import find_device
+from whisper_tuner.runs.events import read_events
+from whisper_tuner.runs.folder import Run, default_root
 
 
 def used_mib() -> int:
+    """What all processes have of the device, as its driver counts it; 0 without one."""
+    if find_device().kind != "cuda":
+        return 0
     query = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits"]
     return int(subprocess.run(query, capture_output=True, text=True).stdout.split()[0])
 
 
 def few_held_out(folder: Path) -> Path:
     """The example with all its training clips but four held out: random weights never stop."""
-    from whisper_tuner import steps
-
     if folder.exists():
         return folder
     shutil.copytree(steps.EXAMPLE_DIR, folder)
@@ -78,13 +51,6 @@ def few_held_out(folder: Path) -> Path:
 
 def measure(base_id: str, precision: str, window: str, batch_size: int, n_steps: int) -> dict:
     """Train through the product's own steps; figures from the run folder and the driver."""
-    from whisper_tuner import steps
-    from whisper_tuner.config import TrainConfig
-    from whisper_tuner.runs import jobs
-    from whisper_tuner.runs.device import find_device
-    from whisper_tuner.runs.events import read_events
-    from whisper_tuner.runs.folder import Run, default_root
-
     run = Run.create(default_root())
     steps.prepare(run, [few_held_out(default_root().parent / "source")])
     idle = used_mib()
@@ -137,12 +103,16 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--steps", type=int, default=15)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--quick", action="store_true", help="a tiny model, under a minute")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temp:
-        os.environ.update(
-            HF_HOME=f"{temp}/hf", HF_HUB_OFFLINE="1", WHISPER_TUNER_RUNS=f"{temp}/runs"
-        )
-        build_cache(Path(temp) / "hf", options.base)
+    if options.quick:
+        options.base, options.steps = QUICK_BASE, 6
+    threads = 1 if options.quick else len(os.sched_getaffinity(0))
+    with (
+        tempfile.TemporaryDirectory() as temp,
+        race_environment(options.base, True, options.quick, threads) as environment,
+    ):
+        os.environ.update(environment, WHISPER_TUNER_RUNS=f"{temp}/runs")
         rows = []
         for precision in options.precision:
             for window in options.window:
