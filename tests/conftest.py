@@ -15,7 +15,7 @@ os.environ.update(  # before huggingface_hub is imported: it reads these once
     HF_HUB_DISABLE_XET="1",
     WHISPER_TUNER_CACHE=str(TEMP / "cache"),
     WHISPER_TUNER_RUNS=str(TEMP / "runs"),
-    OMP_NUM_THREADS="2",
+    OMP_NUM_THREADS="1",  # tiny models: a second thread only waits, for minutes on a busy machine
     TOKENIZERS_PARALLELISM="false",
 )
 for name in ("HF_TOKEN", "HF_ENDPOINT", "SPACE_ID"):

@@ -21,8 +21,7 @@ from whisper_tuner.model.window import FULL_FRAMES, encoder_window, window_frame
 EVALUATION_MARGIN_S = 0.9  # silence behind the longest clip: the middle of what training draws
 SPREAD = 1.5  # the window of a batch over the one that its shortest clip alone would have
 TOKENS_PER_S = 25  # no language speaks more tokens a second; a looping decoder is cut off here
-SPARE_TOKENS = 40
-PROMPT_TOKENS = 4  # start, language, task, no-timestamps; generate() counts them
+SPARE_TOKENS = 44
 MAX_TOKENS = 448  # the decoder's positions
 GPU_BYTES_PER_CLIP = 1e9  # large-v2 in 8 bit at 30 seconds: 4 clips take 7 GB in all, 8 take 10.9
 LARGE_WIDTH = 1280  # d_model of the large bases
@@ -56,7 +55,7 @@ def transcribe_arrays(
         ids = model.generate(
             input_features=features,
             attention_mask=heard,  # all of it; without one transformers warns
-            max_length=PROMPT_TOKENS + _most_tokens(max(durations_s)),
+            max_length=_most_tokens(max(durations_s)),
             num_beams=1,
         )
     model.train(was_training)
@@ -131,5 +130,5 @@ def _n_frames(longest_s: float, window: str) -> int:
 
 
 def _most_tokens(duration_s: float) -> int:
-    """Tokens that can be said in so many seconds, the prompt not counted."""
-    return min(MAX_TOKENS - PROMPT_TOKENS, SPARE_TOKENS + int(TOKENS_PER_S * duration_s))
+    """Tokens that a clip's text may have: what can be said in so many seconds, and a few more."""
+    return min(MAX_TOKENS, SPARE_TOKENS + int(TOKENS_PER_S * duration_s))

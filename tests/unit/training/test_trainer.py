@@ -44,7 +44,9 @@ def build(run, config, tmp_path, poison=False, trainer_class=WhisperTrainer):
         processing_class=processor,
         n_parts=config.gradient_accumulation,
         on_halved=events.append,
-        callbacks=[EventCallback(events.append, lambda: False, lambda step: None)],
+        callbacks=[
+            EventCallback(events.append, lambda: False, lambda step, is_last: False, score_every=1)
+        ],
     )
     return trainer, processor, events
 
