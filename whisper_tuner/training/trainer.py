@@ -17,6 +17,7 @@ from whisper_tuner.model.window import encoder_window
 from whisper_tuner.training.batches import PlannedClips
 from whisper_tuner.training.collator import IGNORED
 
+DDP_PATIENCE_S = 24 * 3600  # the others wait while the first process transcribes
 MAX_HALVINGS = 2  # times a step is cut in half when the memory does not hold it
 
 
@@ -164,4 +165,5 @@ def training_arguments(
         dataloader_num_workers=min(4, torch.get_num_threads()) if on_gpu else 0,
         dataloader_pin_memory=on_gpu,
         ddp_find_unused_parameters=False,
+        ddp_timeout=DDP_PATIENCE_S,
     )
