@@ -37,7 +37,7 @@ def table(recorded: profile, n_steps: int) -> str:
     lines = [f"{total_us / n_steps / 1e3:.1f} ms of {where} time a step, mean of {n_steps} steps"]
     for what, (us, n) in sorted(spent.items(), key=lambda item: -item[1][0])[:N_ROWS]:
         lines.append(
-            f"{us / total_us:6.1%} {us / n_steps / 1e3:9.2f} ms {n / n_steps:7.0f} x  {what}"
+            f"{us / total_us:6.1%} {us / n_steps / 1e3:9.2f} ms {n / n_steps:6.1f} x  {what}"
         )
     return "\n".join(lines) + "\n"
 
