@@ -274,6 +274,8 @@ def main() -> None:
     options = parser.parse_args()
     jobs.ENVIRONMENT = (*jobs.ENVIRONMENT, BYTECODE_VARIABLE, TRACE_VARIABLE)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    if options.quick:  # threads of a worker wait for each other on a busy machine
+        os.environ["OMP_NUM_THREADS"] = "1"
     n_starts, stages = (1, STAGES[:1]) if options.quick else (options.starts, STAGES)
     with_cold = not options.quick
     figures: dict = {}

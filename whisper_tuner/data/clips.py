@@ -31,7 +31,7 @@ class Candidate:
     problem: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Clip:
     """One usable clip: 16 kHz mono FLAC of at most 30 s, and its transcript."""
 
@@ -45,7 +45,7 @@ class Clip:
     speaker: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What is wrong with one clip; `code` is a locale key, refused clips are not trained on."""
 
@@ -73,10 +73,10 @@ class Report:
 
 
 def write_dataset(folder: Path, clips: Iterable[Clip], report: Report) -> None:
-    lines = [json.dumps(asdict(clip), ensure_ascii=False) + "\n" for clip in clips]
-    (folder / MANIFEST_NAME).write_text("".join(lines), encoding="utf-8")
-    text = json.dumps(asdict(report), ensure_ascii=False, indent=1)
-    (folder / REPORT_NAME).write_text(text, encoding="utf-8")
+    with (folder / MANIFEST_NAME).open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(asdict(clip), ensure_ascii=False) + "\n" for clip in clips)
+    with (folder / REPORT_NAME).open("w", encoding="utf-8") as file:
+        json.dump(asdict(report), file, ensure_ascii=False, indent=1)
 
 
 def read_clips(folder: Path, split: str | None = None) -> list[Clip]:

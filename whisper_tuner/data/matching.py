@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from whisper_tuner.audio import AUDIO_SUFFIXES
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Match:
     """The files a name may mean, by index: none, the one, or several equally good ones.
 

@@ -31,7 +31,7 @@ SPLIT_NAMES = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """One row as written. `number` is what a spreadsheet shows beside it: the header is row 1."""
 

@@ -26,7 +26,7 @@ MAX_TABLE_BYTES = 64 << 20
 MAX_TXT_BYTES = 64 << 10
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One file of the upload: its name there, and how to get it as a file on disk.
 
@@ -94,7 +94,8 @@ def _walk(folder: Path) -> list[Path]:
 
 
 def _on_disk(path: Path, name: str) -> Entry:
-    return Entry(name.replace("\\", "/"), lambda: path)
+    where = str(path)  # smaller than a Path, and there may be thousands
+    return Entry(name.replace("\\", "/"), lambda: Path(where))
 
 
 def _archived(archive: Archive, member: str, temp_dir: Path) -> Entry:
@@ -174,6 +175,7 @@ class _Upload:
             else:
                 problem = "name_ambiguous" if free else "audio_missing"
                 yield Candidate(row.file, None, row.text, row=row.number, problem=problem)
+        del rows, matches  # decoding the recordings takes its time and memory
         for i, same in rows_of.items():
             yield _of_rows_of_one(self.audio[i], same, dev)
 
