@@ -20,7 +20,7 @@ from whisper_tuner.model.languages import LANGUAGES as SPOKEN
 pytestmark = pytest.mark.browser
 
 LOCALES = {"en": "en-US", "zh": "zh-CN"}
-MAX_READY_S = 6.0
+MAX_READY_CPU_S = 6.0
 MAX_MEMORY_MB = 400
 
 
@@ -73,7 +73,7 @@ def spoken(lang: str) -> str:
 
 
 def test_page_is_there_soon(served):
-    assert served.ready_s < MAX_READY_S
+    assert served.ready_cpu_s < MAX_READY_CPU_S
 
 
 def test_example_is_shown_clip_by_clip(visit):
