@@ -194,7 +194,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         work = options.work or Path(scratch) / "work"
         work.mkdir(parents=True, exist_ok=True)
-        with race_environment(options.base, False, options.quick, threads=1) as environment:
+        with race_environment(
+            options.base, is_random=options.quick, is_tiny=options.quick, threads=1
+        ) as environment:
             result = measure(options, work, environment)
     show(result)
     if options.json:
