@@ -85,7 +85,7 @@ def curve(work: Path, configs: list[TrainConfig], clips: list[Clip]) -> list[dic
         point = {"epoch": epoch, "samples": epoch * len(read_clips(work / "dataset", "train"))}
         point["cpu_s"] = mean(_cpu_s(work, config, epoch) for config in configs)
         for window in WINDOWS:
-            rates = [_rate(clips, _texts(work, config, epoch, window)) for config in configs]
+            rates = [_rate(clips, _texts(work, c, epoch, window), c.language) for c in configs]
             point[f"wer_{window}"], point[f"wer_{window}_seeds"] = mean(rates), rates
         points.append(point)
     return points
@@ -102,8 +102,8 @@ def _texts(work: Path, config: TrainConfig, epoch: int, window: str) -> list[str
     return json.loads((work / name).read_text())
 
 
-def _rate(clips: list[Clip], texts: list[str]) -> float:
-    return score([clip.text for clip in clips], texts, "it").wer
+def _rate(clips: list[Clip], texts: list[str], language: str) -> float:
+    return score([clip.text for clip in clips], texts, language).wer
 
 
 def seconds_to(curve_points: list[dict], base_wer: float, wanted: float) -> float | None:
@@ -117,11 +117,15 @@ def seconds_to(curve_points: list[dict], base_wer: float, wanted: float) -> floa
     return None
 
 
-def interval(clips: list[Clip], ours: list[list[str]], theirs: list[list[str]]) -> list[float]:
+def interval(
+    clips: list[Clip], ours: list[list[str]], theirs: list[list[str]], language: str
+) -> list[float]:
     """95 % of the paired bootstrap (over clips, all seeds of a clip together) of ours - theirs."""
     rows = []
     for i, clip in enumerate(clips):
-        a, b = ([clip_score(clip.text, texts[i], "it") for texts in way] for way in (ours, theirs))
+        a, b = (
+            [clip_score(clip.text, way[i], language) for way in ways] for ways in (ours, theirs)
+        )
         rows.append((mean(s.n_word_errors for s in a) - mean(s.n_word_errors for s in b), a[0]))
     draw = random.Random(1)
     differences = []
@@ -136,7 +140,8 @@ def summary(work: Path, configs: list[TrainConfig]) -> dict:
     clips = read_clips(work / "dataset", "test")
     ways = {window: [c for c in configs if c.window == window] for window in WINDOWS}
     curves = {window: curve(work, ways[window], clips) for window in WINDOWS}
-    base_wer = _rate(clips, json.loads((work / "base.full.json").read_text()))
+    language = configs[0].language
+    base_wer = _rate(clips, json.loads((work / "base.full.json").read_text()), language)
     ends = {window: curves[window][-1] for window in WINDOWS}
     last = {w: [_texts(work, c, c.epochs, "full") for c in ways[w]] for w in WINDOWS}
     ours_s = seconds_to(curves["speech"], base_wer, ends["full"]["wer_full"])
@@ -149,10 +154,10 @@ def summary(work: Path, configs: list[TrainConfig]) -> dict:
         "wer_speech_window_seed": ends["full"]["wer_speech"],
         "wer_30s_base": base_wer,
         "difference": ends["speech"]["wer_full"] - ends["full"]["wer_full"],
-        "interval": interval(clips, last["speech"], last["full"]),
+        "interval": interval(clips, last["speech"], last["full"], language),
         "n_train": len(read_clips(work / "dataset", "train")),
         "n_held_out": len(clips),
-        "n_words": score([c.text for c in clips], [c.text for c in clips], "it").n_words,
+        "n_words": score([c.text for c in clips], [c.text for c in clips], language).n_words,
         "seeds": [config.seed for config in ways["full"]],
         "curves": curves,
     }
