@@ -27,7 +27,8 @@ from benchmarks.turns import Task
 from whisper_tuner.config import LoraSettings, TrainConfig
 from whisper_tuner.data.clips import Clip, read_clips
 from whisper_tuner.model.catalogue import BaseModel
-from whisper_tuner.model.flops import POSITIONS_PER_SECOND, training_flops
+from whisper_tuner.model.flops import training_flops
+from whisper_tuner.model.frames import FRAMES_PER_POSITION, POSITIONS_PER_S
 from whisper_tuner.model.load import (
     add_lora,
     find_torch_device,
@@ -35,7 +36,6 @@ from whisper_tuner.model.load import (
     load_base,
     load_processor,
 )
-from whisper_tuner.model.window import FRAMES_PER_POSITION
 from whisper_tuner.training.batches import BatchPlan, PlannedClips
 from whisper_tuner.training.collator import Collator
 from whisper_tuner.training.trainer import WhisperTrainer, training_arguments
@@ -129,7 +129,7 @@ class Turns(TrainerCallback):
         base, lora = base_of(self._model), LoraSettings()
         again = self._model.get_encoder().gradient_checkpointing
         computed = [n * training_flops(base, p, t, lora, again) for n, p, t in shapes]
-        real = [(c.duration_s * POSITIONS_PER_SECOND, c.n_tokens) for c in clips]
+        real = [(c.duration_s * POSITIONS_PER_S, c.n_tokens) for c in clips]
         return {
             "positions": sum(n * p for n, p, _ in shapes),
             "real_positions": sum(p for p, _ in real),

@@ -1,8 +1,7 @@
 """Clips → texts by `generate()`, greedily, in 30-second inference or in the speech window.
 
-30 seconds is ordinary inference. In the speech window the encoder sees only the longest clip of the
-batch and a little silence: several times cheaper, but only for a model that was trained so. The
-untuned base loops there.
+30 seconds is ordinary inference. In the speech window (`model/window.py`) the encoder sees only the
+longest clip of the batch: several times cheaper, with nearly the same texts.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,11 +13,11 @@ from transformers import WhisperForConditionalGeneration, WhisperProcessor
 
 from whisper_tuner.audio import SAMPLE_RATE, read_flac
 from whisper_tuner.data.clips import Clip
-from whisper_tuner.model.features import clip_features
+from whisper_tuner.model.features import clip_features, excerpts
+from whisper_tuner.model.frames import FULL_FRAMES, window_frames
 from whisper_tuner.model.load import autocast
-from whisper_tuner.model.window import FULL_FRAMES, encoder_window, window_frames
+from whisper_tuner.model.window import Silence, encoder_window, record_silence
 
-EVALUATION_MARGIN_S = 0.9  # silence behind the longest clip: the middle of what training draws
 SPREAD = 1.5  # the window of a batch over the one that its shortest clip alone would have
 TOKENS_PER_S = 25  # no language speaks more tokens a second; a looping decoder is cut off here
 SPARE_TOKENS = 44
@@ -33,16 +32,17 @@ def transcribe_arrays(
     processor: WhisperProcessor,
     audios: list[np.ndarray],
     precision: str,
-    window: str = "full",
+    silence: Silence | None = None,
 ) -> list[str]:
     """One batch of mono float32 arrays (16 kHz, at most 30 s each) → one text each.
 
-    `window`: "full" or "speech", as in `TrainConfig`. At 30 seconds a text follows from its own
-    clip: which others share the batch changes no more than the rounding of sums.
+    In the speech window when given the `silence` behind it, else at 30 seconds. There a text
+    follows from its own clip: which others share the batch changes no more than the rounding of
+    sums.
     """
     first = model.get_encoder().conv1.weight
     durations_s = [len(audio) / SAMPLE_RATE for audio in audios]
-    n_frames = _n_frames(max(durations_s), window)
+    n_frames = window_frames(max(durations_s), "speech" if silence else "full")
     features = clip_features(processor, audios, n_frames, first)
     heard = torch.ones(features.shape[0], features.shape[-1], device=features.device)
     was_training = model.training
@@ -50,7 +50,7 @@ def transcribe_arrays(
     with (
         torch.inference_mode(),
         autocast(first.device, precision),
-        encoder_window(model, n_frames),
+        encoder_window(model, n_frames, silence),
     ):
         ids = model.generate(
             input_features=features,
@@ -75,19 +75,37 @@ def transcribe_clips(
 ) -> list[str]:
     """The texts of `clips`, in their order. `on_batch(done, total)` may raise to end early.
 
-    `n_at_once`: clips of 30 seconds that fit into memory together.
+    `window`: "full" or "speech", as in `TrainConfig`. `n_at_once`: clips of 30 seconds that fit
+    into memory together.
     """
+    silence = None
+    if clips and window == "speech":
+        beginnings = excerpts(dataset_dir / clip.audio for clip in clips)
+        silence = listen_to_silence(model, processor, beginnings, precision)
     texts = [""] * len(clips)
     n_done = 0
     for chosen in batches([clip.duration_s for clip in clips], n_at_once, window):
         audios = [read_flac(dataset_dir / clips[i].audio) for i in chosen]
-        heard = transcribe_arrays(model, processor, audios, precision, window)
+        heard = transcribe_arrays(model, processor, audios, precision, silence)
         for index, text in zip(chosen, heard, strict=True):
             texts[index] = text
         n_done += len(chosen)
         if on_batch:
             on_batch(n_done, len(clips))
     return texts
+
+
+def listen_to_silence(
+    model: WhisperForConditionalGeneration,
+    processor: WhisperProcessor,
+    beginnings: list[np.ndarray],
+    precision: str,
+) -> Silence:
+    """What this model hears behind speech, for `transcribe_arrays`; `beginnings`: `excerpts`."""
+    weight = model.get_encoder().conv1.weight
+    features = clip_features(processor, beginnings, FULL_FRAMES, weight)
+    with autocast(weight.device, precision):
+        return record_silence(model, features)
 
 
 def batches(durations_s: list[float], n_at_once: int, window: str) -> Iterator[list[int]]:
@@ -99,9 +117,9 @@ def batches(durations_s: list[float], n_at_once: int, window: str) -> Iterator[l
     """
     order = sorted(range(len(durations_s)), key=lambda i: -durations_s[i])
     while order:
-        n_frames = _n_frames(durations_s[order[0]], window)
+        n_frames = window_frames(durations_s[order[0]], window)
         fitting = order[: n_at_once * FULL_FRAMES // n_frames]
-        batch = [i for i in fitting if SPREAD * _n_frames(durations_s[i], window) >= n_frames]
+        batch = [i for i in fitting if SPREAD * window_frames(durations_s[i], window) >= n_frames]
         yield batch
         order = order[len(batch) :]
 
@@ -123,10 +141,6 @@ def n_that_fit(width: int, free_bytes: int) -> int:
     """
     n = int(free_bytes / 2 / (GPU_BYTES_PER_CLIP * width / LARGE_WIDTH))
     return min(max(n, 4 if width >= 1024 else 8), MOST_AT_ONCE)
-
-
-def _n_frames(longest_s: float, window: str) -> int:
-    return FULL_FRAMES if window == "full" else window_frames(longest_s, EVALUATION_MARGIN_S)
 
 
 def _most_tokens(duration_s: float) -> int:

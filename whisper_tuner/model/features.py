@@ -3,26 +3,41 @@
 The method is openai/whisper's `audio.log_mel_spectrogram`; a test holds it against transformers'.
 """
 
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+
 import numpy as np
 import torch
 from transformers import WhisperProcessor
 
-from whisper_tuner.audio import SAMPLE_RATE
-from whisper_tuner.model.window import FRAMES_PER_S
+from whisper_tuner.audio import SAMPLE_RATE, read_flac
+from whisper_tuner.model.frames import FRAMES_PER_S
 
 N_FFT = 400  # samples: 25 ms at 16 kHz
 HOP = SAMPLE_RATE // FRAMES_PER_S  # 160 samples: 10 ms
 SMALLEST_POWER = 1e-10
 RANGE_LOG10 = 8.0  # what lies more than 80 dB under a clip's loudest cell is raised to there
+N_EXCERPTS = 4
+EXCERPT_S = 0.8  # shorter than any window, so that only silence lies behind it
 
 
-def pad_audio(audios: list[np.ndarray], n_frames: int) -> torch.Tensor:
+def pad_audio(audios: Sequence[np.ndarray], n_frames: int) -> torch.Tensor:
     """Mono float32 arrays at 16 kHz → shape (batch, n_frames * 160), cut off or zeros behind."""
     padded = torch.zeros(len(audios), n_frames * HOP)
     for row, audio in zip(padded, audios, strict=True):
         n = min(len(audio), row.shape[0])
         row[:n] = torch.from_numpy(audio[:n])
     return padded
+
+
+def excerpts(paths: Iterable[Path]) -> list[np.ndarray]:
+    """The beginnings of the first few recordings: what `record_silence` listens to.
+
+    Which recordings they are hardly matters, that there is speech does (benchmarks/README.md).
+    """
+    n_samples = int(EXCERPT_S * SAMPLE_RATE)
+    return [read_flac(path)[:n_samples] for path in islice(paths, N_EXCERPTS)]
 
 
 def log_mel(audio: torch.Tensor, mel_filters: torch.Tensor) -> torch.Tensor:

@@ -2,14 +2,14 @@
 
 One multiply-add is two operations (FLOP). Matrix products, convolutions and attention are counted,
 element-wise work is not: it is under 1 % of the sum. Symbols, as in the papers (Whisper, arXiv
-2212.04356; LoRA, arXiv 2106.09685): d = width of the model, n = encoder positions (50 a second,
-`model/window.py`), T = tokens that the decoder reads.
+2212.04356; LoRA, arXiv 2106.09685): d = width of the model, n = encoder positions (50 a second),
+T = tokens that the decoder reads. What the speech window reads of the silence behind it is not
+counted: a small part.
 """
 
 from whisper_tuner.config import LoraSettings
 from whisper_tuner.model.catalogue import BaseModel
 
-POSITIONS_PER_SECOND = 50  # two log-mel frames of 10 ms each
 MAC = 2  # FLOP of one multiply-add
 
 

@@ -10,10 +10,14 @@ from typing import NamedTuple, Protocol
 
 from whisper_tuner.config import LoraSettings, TrainConfig
 from whisper_tuner.model.catalogue import BaseModel, base_model
-from whisper_tuner.model.flops import POSITIONS_PER_SECOND
+from whisper_tuner.model.frames import (
+    FRAMES_PER_S,
+    FULL_S,
+    POSITIONS_PER_S,
+    n_read,
+    window_frames,
+)
 
-# The speech window (`model/window.py`, `training/batches.py`), in seconds.
-MARGIN_S, FLOOR_S, FULL_S = 0.9, 2.0, 30.0
 PROMPT_TOKENS = 4
 
 GPU_FIXED_BYTES = 0.9e9  # context, cuBLAS, allocator: large-v2 loaded on an H100 less its weights
@@ -26,8 +30,8 @@ LORA_BYTES = 16  # a trained weight in float32: itself, its gradient, two moment
 LOGIT_BYTES = 14  # a logit: half, float32, its log-softmax and the gradient
 # Values of d_model that one layer keeps for the backward pass, a position or token: counted with
 # saved-tensor hooks (torch 2.13, peft 0.21.2, SDPA); LoRA's own inputs come on top, `_lora_copies`.
-ENCODER_VALUES = 10  # norms, q, k, v, out, and four wide the GELU's input
-CROSS_VALUES = 2  # k and v of every encoder position, in a decoder layer
+ENCODER_VALUES = 8  # norms, q, out, and four wide the GELU's input
+KEY_VALUES = 2  # k and v of every position that is read, in encoder and decoder layers
 DECODER_VALUES = 13
 INT8_ENCODER_VALUES, INT8_DECODER_VALUES = 6, 7  # inputs that bitsandbytes' MatMul8bitLt holds
 FEWEST_AT_ONCE, FEWEST_AT_ONCE_LARGE = 8, 4  # clips of 30 s transcribed together
@@ -51,7 +55,11 @@ class ClipGroup(NamedTuple):
 
     @property
     def positions(self) -> int:
-        return round(self.window_s * POSITIONS_PER_SECOND)
+        return round(self.window_s * POSITIONS_PER_S)
+
+    @property
+    def n_read(self) -> int:
+        return n_read(self.positions)
 
 
 Size = tuple[int, ClipGroup]  # how many clips are computed together, and the longest of them
@@ -64,8 +72,7 @@ def group_clips(clips: Sequence[Clip], window: str) -> list[ClipGroup]:
     """The clips by the window they need, shortest first: thousands become a few hundred groups."""
     tokens: dict[float, list[int]] = {}
     for clip in clips:
-        seconds = min(max(clip.duration_s + MARGIN_S, FLOOR_S), FULL_S)
-        window_s = FULL_S if window == "full" else round(seconds, 1)
+        window_s = round(window_frames(clip.duration_s, window) / FRAMES_PER_S, 1)
         tokens.setdefault(window_s, []).append(clip.n_tokens + PROMPT_TOKENS)
     groups: list[ClipGroup] = []
     most = 0
@@ -117,7 +124,9 @@ def peak_bytes(config: TrainConfig, steps: list[Size], kind: str) -> float:
     base = base_model(config.base)
     value = value_bytes(config.precision, kind)
     training = base.n_trainable(config.lora) * LORA_BYTES + max(
-        activation_bytes(base, config, n * group.positions, n * group.most_tokens, value)
+        activation_bytes(
+            base, config, n * group.positions, n * group.n_read, n * group.most_tokens, value
+        )
         + n * group.most_tokens * base.vocab_size * LOGIT_BYTES
         for n, group in part_sizes(config, steps)
     )
@@ -140,19 +149,22 @@ def resident_bytes(base: BaseModel, precision: str, kind: str) -> float:
 
 
 def activation_bytes(
-    base: BaseModel, config: TrainConfig, positions: int, tokens: int, value: int
+    base: BaseModel, config: TrainConfig, positions: int, read: int, tokens: int, value: int
 ) -> float:
     """What the backward pass keeps of one part, at `value` bytes a value: all that every layer saw,
-    or with checkpointing only its input; and the gradients, or the values, of one layer."""
+    or with checkpointing only its input; and the gradients, or the values, of one layer. `read`:
+    positions that have a key and a value, those of the silence behind a window among them."""
     copies = _lora_copies(config.lora, value)
     widths = {m: (4 if m == "fc2" else 1) for m in config.lora.target_modules}  # of inputs, in d
     cross = [m for m in widths if m in ("k_proj", "v_proj")]  # read the encoder's positions
     also = [m for m in widths if m in ("q_proj", "out_proj")]  # twice in a decoder layer
     int8 = config.precision == "8bit"
     wide = copies * sum(widths.values())
-    encoder = positions * (ENCODER_VALUES + int8 * INT8_ENCODER_VALUES + wide)
-    decoder = positions * (CROSS_VALUES + copies * len(cross)) + tokens * (
-        DECODER_VALUES + int8 * INT8_DECODER_VALUES + wide + copies * len(also)
+    encoder = positions * (ENCODER_VALUES + int8 * INT8_ENCODER_VALUES + wide) + read * KEY_VALUES
+    decoder = (
+        read * KEY_VALUES
+        + positions * copies * len(cross)
+        + tokens * (DECODER_VALUES + int8 * INT8_DECODER_VALUES + wide + copies * len(also))
     )
     n_encoder, n_decoder = base.n_encoder_layers, base.n_decoder_layers
     if config.checkpointing:
@@ -172,7 +184,7 @@ def _lora_copies(lora: LoraSettings, value: int) -> int:
 
 def transcription_bytes(base: BaseModel, n_at_once: int, value: int) -> float:
     """Keys and values that the decoder keeps of `n_at_once` clips of 30 seconds."""
-    positions = n_at_once * FULL_S * POSITIONS_PER_SECOND
+    positions = n_at_once * FULL_S * POSITIONS_PER_S
     return KEYS_AND_VALUES * base.n_decoder_layers * 2 * positions * base.d_model * value
 
 

@@ -13,9 +13,8 @@ from typing import NamedTuple
 from torch.utils.data import Dataset
 
 from whisper_tuner.data.clips import Clip
-from whisper_tuner.model.window import FULL_FRAMES, window_frames
+from whisper_tuner.model.frames import window_frames
 
-MARGIN_S = (0.5, 1.3)  # silence behind a step's longest clip, drawn anew for every step
 JITTER = 0.15  # lengths are sorted after a random change of at most this share: batches vary
 
 
@@ -73,7 +72,7 @@ class BatchPlan:
         draw = random.Random(f"{self.seed} {self.epoch}")
         groups = self._equal_counts(draw) if self.window == "full" else self._equal_frames(draw)
         draw.shuffle(groups)
-        steps = [self._with_window(group, draw) for group in groups]
+        steps = [self._with_window(group) for group in groups]
         if self.epoch == 0:
             largest = max(range(len(steps)), key=lambda i: len(steps[i]) * steps[i][0].n_frames)
             steps[0], steps[largest] = steps[largest], steps[0]
@@ -85,8 +84,7 @@ class BatchPlan:
 
     def _equal_frames(self, draw: random.Random) -> list[list[int]]:
         """`n_steps` groups of neighbours by length, each ending where its share of frames ends."""
-        middle_s = sum(MARGIN_S) / 2
-        frames = [window_frames(seconds, middle_s) for seconds in self.durations_s]
+        frames = [window_frames(seconds, self.window) for seconds in self.durations_s]
         jittered = [n * draw.uniform(1 - JITTER, 1 + JITTER) for n in frames]
         order = sorted(range(len(frames)), key=jittered.__getitem__)
         share = sum(frames) / self.n_steps
@@ -102,12 +100,9 @@ class BatchPlan:
             n_seen += frames[index]
         return groups
 
-    def _with_window(self, group: list[int], draw: random.Random) -> list[Sample]:
-        n_frames = FULL_FRAMES
-        if self.window != "full":
-            longest_s = max(self.durations_s[i] for i in group)
-            n_frames = window_frames(longest_s, draw.uniform(*MARGIN_S))
-        return [Sample(index, n_frames) for index in group]
+    def _with_window(self, group: list[int]) -> list[Sample]:
+        longest_s = max(self.durations_s[i] for i in group)
+        return [Sample(index, window_frames(longest_s, self.window)) for index in group]
 
 
 def _share(step: list[Sample], n_devices: int) -> list[list[Sample]]:

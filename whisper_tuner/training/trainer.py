@@ -11,13 +11,15 @@ from torch.utils.data import DataLoader
 from transformers import Seq2SeqTrainer, Seq2SeqTrainingArguments, WhisperProcessor
 
 from whisper_tuner.config import TrainConfig
-from whisper_tuner.model.features import HOP, log_mel, mel_filters
+from whisper_tuner.model.features import HOP, excerpts, log_mel, mel_filters, pad_audio
+from whisper_tuner.model.frames import FULL_FRAMES
 from whisper_tuner.model.load import half_dtype
-from whisper_tuner.model.window import encoder_window
+from whisper_tuner.model.window import Silence, encoder_window, record_silence
 from whisper_tuner.training.batches import PlannedClips
 from whisper_tuner.training.collator import IGNORED
 
 DDP_PATIENCE_S = 24 * 3600  # the others wait while the first process transcribes
+STEPS_BETWEEN_RECORDINGS = 25  # the silence as the model hears it changes slowly while it learns
 MAX_HALVINGS = 2  # times a step is cut in half when the memory does not hold it
 
 
@@ -61,6 +63,7 @@ class WhisperTrainer(Seq2SeqTrainer):
         self.n_parts = n_parts
         self._n_halvings = 0
         self._on_halved = on_halved
+        self._silence: Silence | None = None
         self._mel_filters = mel_filters(processing_class).to(self.args.device)
 
     def get_train_dataloader(self) -> DataLoader:
@@ -82,6 +85,9 @@ class WhisperTrainer(Seq2SeqTrainer):
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
         """Forward and backward of one whole step; returns its loss, detached."""
+        in_window = self.train_dataset.plan.window == "speech"
+        if in_window and self.state.global_step % STEPS_BETWEEN_RECORDINGS == 0:
+            self._silence = self._record_silence(model)
         while True:
             try:
                 return self._step_in_parts(model, inputs, num_items_in_batch)
@@ -94,6 +100,14 @@ class WhisperTrainer(Seq2SeqTrainer):
             self._n_halvings += 1
             self.n_parts *= 2
             self._on_halved(self.n_parts)
+
+    def _record_silence(self, model: torch.nn.Module) -> Silence:
+        whisper = self.accelerator.unwrap_model(model)
+        folder = self.data_collator.dataset_dir
+        beginnings = excerpts(folder / clip.audio for clip in self.train_dataset.clips)
+        audio = pad_audio(beginnings, FULL_FRAMES).to(self.args.device)
+        with self.compute_loss_context_manager():
+            return record_silence(whisper, self._features(audio, whisper))
 
     def _can_halve(self, inputs: dict[str, torch.Tensor]) -> bool:
         return (
@@ -111,24 +125,23 @@ class WhisperTrainer(Seq2SeqTrainer):
         size = -(-len(inputs["labels"]) // self.n_parts)
         parts = list(zip(*(tensor.split(size) for tensor in inputs.values()), strict=True))
         losses = []
-        for i, tensors in enumerate(parts):
-            is_last = i == len(parts) - 1
-            sync = contextlib.nullcontext() if is_last else self.accelerator.no_sync(model)
-            with sync:
-                part = dict(zip(inputs, tensors, strict=True))
-                losses.append(super().training_step(model, part, num_items_in_batch))
+        n_frames = inputs["audio"].shape[-1] // HOP
+        with encoder_window(self.accelerator.unwrap_model(model), n_frames, self._silence):
+            for i, tensors in enumerate(parts):
+                is_last = i == len(parts) - 1
+                sync = contextlib.nullcontext() if is_last else self.accelerator.no_sync(model)
+                with sync:
+                    part = dict(zip(inputs, tensors, strict=True))
+                    losses.append(super().training_step(model, part, num_items_in_batch))
         return torch.stack(losses).sum()
 
     def compute_loss(self, model: torch.nn.Module, inputs: dict, *args: Any, **kwargs: Any) -> Any:
         """`inputs` as the collator makes them: the audio becomes log-mel here, on the device."""
-        whisper = self.accelerator.unwrap_model(model)
-        audio = inputs.pop("audio")
-        dtype = whisper.get_encoder().conv1.weight.dtype
-        features = log_mel(audio, self._mel_filters).to(dtype)
-        with encoder_window(whisper, audio.shape[-1] // HOP):
-            return super().compute_loss(
-                model, {"input_features": features, **inputs}, *args, **kwargs
-            )
+        features = self._features(inputs.pop("audio"), self.accelerator.unwrap_model(model))
+        return super().compute_loss(model, {"input_features": features, **inputs}, *args, **kwargs)
+
+    def _features(self, audio: torch.Tensor, whisper: torch.nn.Module) -> torch.Tensor:
+        return log_mel(audio, self._mel_filters).to(whisper.get_encoder().conv1.weight.dtype)
 
     def floating_point_ops(self, inputs: dict[str, torch.Tensor]) -> float:
         """Not counted: the stock estimate takes mel cells for tokens."""

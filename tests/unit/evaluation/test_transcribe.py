@@ -6,19 +6,27 @@ import torch
 from tests.sounds import speech
 from tests.tiny import LARGE_V3_ID, TINY_ID
 from tests.unit.evaluation.conftest import Heard, make_run, taught
+from whisper_tuner.audio import read_flac
 from whisper_tuner.config import PRECISIONS
 from whisper_tuner.data.clips import read_clips
 from whisper_tuner.evaluation.transcribe import (
-    EVALUATION_MARGIN_S,
     MAX_TOKENS,
     batches,
+    listen_to_silence,
     n_that_fit,
     transcribe_arrays,
     transcribe_clips,
 )
-from whisper_tuner.model.window import window_frames
+from whisper_tuner.model.frames import window_frames
 
 START = torch.tensor([[50258]])
+
+
+def in_window(model, processor, audios, precision="32bit"):
+    """Their texts in the speech window."""
+    beginnings = [audio[:12_800] for audio in audios]
+    silence = listen_to_silence(model, processor, beginnings, precision)
+    return transcribe_arrays(model, processor, audios, precision, silence)
 
 
 def logits_at_30_s(model, n_mels):
@@ -44,10 +52,10 @@ def test_speech_window_is_all_the_encoder_sees_and_leaves_no_trace(
     positions, generation = model.get_encoder().embed_positions, model.generation_config.to_dict()
     heard = Heard(model)
     audios = [speech(0.6), speech(1.3), speech(0.2)]
-    texts = transcribe_arrays(model, processor, audios, precision, "speech")
+    texts = in_window(model, processor, audios, precision)
     assert len(texts) == 3
     assert any(texts)
-    assert heard.shapes == [(3, n_mels, window_frames(1.3, EVALUATION_MARGIN_S))]
+    assert heard.shapes == [(3, n_mels, 3000), (3, n_mels, window_frames(1.3, "speech"))]
     assert torch.equal(logits_at_30_s(model, n_mels), before)
     assert [n for n, _ in model.named_parameters()] == names
     assert model.get_encoder().embed_positions is positions
@@ -59,12 +67,6 @@ def test_ordinary_inference_is_30_seconds(tiny):
     heard = Heard(tiny[0])
     transcribe_arrays(*tiny, [speech(0.6)], "32bit")
     assert heard.shapes == [(1, 80, 3000)]
-
-
-def test_the_window_changes_what_an_untaught_model_hears(tiny):
-    audio = [speech(0.5)]
-    full = transcribe_arrays(*tiny, audio, "32bit")
-    assert transcribe_arrays(*tiny, audio, "32bit", "speech") != full
 
 
 def test_a_text_does_not_hang_on_the_others_of_its_batch(tiny):
@@ -83,9 +85,9 @@ def test_30_seconds_are_heard_whole_and_a_loop_ends_at_the_last_position(tiny):
     hook = model.get_base_model().model.decoder.register_forward_pre_hook(
         lambda _, args, kwargs: n_tokens.append(kwargs["input_ids"].shape[1]), with_kwargs=True
     )
-    transcribe_arrays(model, processor, [speech(30.0)], "32bit", "speech")
+    in_window(model, processor, [speech(30.0)])
     hook.remove()
-    assert heard.shapes == [(1, 80, 3000)]
+    assert heard.shapes == [(1, 80, 3000)] * 2  # the silence, and the clip
     assert 4 < sum(n_tokens) <= MAX_TOKENS  # more than the prompt
 
 
@@ -93,25 +95,27 @@ def test_30_seconds_are_heard_whole_and_a_loop_ends_at_the_last_position(tiny):
 def test_the_models_mode_is_given_back(tiny, is_training):
     model, processor = tiny
     model.train(is_training)
-    transcribe_arrays(model, processor, [speech(0.5)], "32bit", "speech")
+    in_window(model, processor, [speech(0.5)])
     assert model.training is is_training
     assert model.get_encoder().training is is_training
 
 
 @pytest.mark.parametrize("window", ["full", "speech"])
 def test_texts_come_in_the_order_of_the_clips(tiny, tmp_path, window):
-    run = make_run(tmp_path, (0.5, 2.0, 1.0))
+    run = make_run(tmp_path, (1.5, 2.0, 1.7))
     clips = read_clips(run.dataset_dir)
     counts = []
     texts = transcribe_clips(
         *tiny, clips, run.dataset_dir, "32bit", 1, lambda *n: counts.append(n), window
     )
-    longest_first = [speech(s, seed) for s, seed in ((2.0, 1), (1.0, 2), (0.5, 0))]
+    longest_first = [speech(s, seed) for s, seed in ((2.0, 1), (1.7, 2), (1.5, 0))]
     if window == "full":
         heard = [transcribe_arrays(*tiny, [audio], "32bit")[0] for audio in longest_first]
         assert counts == [(1, 3), (2, 3), (3, 3)]
     else:
-        heard = transcribe_arrays(*tiny, longest_first, "32bit", "speech")
+        in_order = [read_flac(run.dataset_dir / clip.audio)[:12_800] for clip in clips]
+        silence = listen_to_silence(*tiny, in_order, "32bit")
+        heard = transcribe_arrays(*tiny, longest_first, "32bit", silence)
         assert counts == [(3, 3)]
     assert texts == [heard[2], heard[0], heard[1]]
 
@@ -137,15 +141,19 @@ def test_batches_at_30_seconds_go_by_count():
 def test_batches_in_the_speech_window_go_by_frames():
     durations_s = [29.5, *(4.1 for _ in range(20)), *(0.2 for _ in range(40))]
     found = list(batches(durations_s, 2, "speech"))
-    assert [len(batch) for batch in found] == [1, 12, 8, 30, 10]  # of 30 s, 5 s, 2 s (the floor)
+    assert [len(batch) for batch in found] == [1, 13, 7, 40]  # of 30 s, 4.3 s, 1 s (the floor)
     assert sorted(i for batch in found for i in batch) == list(range(61))
     for batch in found:
         longest_s = max(durations_s[i] for i in batch)
-        assert len(batch) * window_frames(longest_s, EVALUATION_MARGIN_S) <= 2 * 3000
+        assert len(batch) * window_frames(longest_s, "speech") <= 2 * 3000
 
 
 def test_a_short_clip_is_not_made_as_long_as_a_much_longer_one():
-    assert list(batches([1.0, 4.1, 2.5, 3.0], 8, "speech")) == [[1, 3, 2], [0]]  # 5, 3.9, 3.4, 2 s
+    assert list(batches([1.0, 4.1, 2.5, 3.0], 8, "speech")) == [
+        [1, 3],
+        [2],
+        [0],
+    ]  # 4.3, 3.2, 2.7, 1.2 s
 
 
 @pytest.mark.parametrize(

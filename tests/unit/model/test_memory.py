@@ -11,8 +11,8 @@ from transformers import WhisperConfig, WhisperForConditionalGeneration
 from whisper_tuner.config import LoraSettings, TrainConfig
 from whisper_tuner.model import memory
 from whisper_tuner.model.catalogue import BaseModel, base_model
-from whisper_tuner.model.window import window_frames
-from whisper_tuner.training.batches import MARGIN_S, BatchPlan
+from whisper_tuner.model.frames import n_read, window_frames
+from whisper_tuner.training.batches import BatchPlan
 
 LARGE = base_model("openai/whisper-large-v2")
 CONFIG = TrainConfig("openai/whisper-large-v2", "hi", "16bit")
@@ -101,7 +101,7 @@ def test_activations_are_those_that_autograd_keeps(half, dropout, targets):
     n, n_tokens = 200, 20
 
     def predicted(base: BaseModel) -> float:
-        return memory.activation_bytes(base, config, n, n_tokens, 2 if half else 4)
+        return memory.activation_bytes(base, config, n, n, n_tokens, 2 if half else 4)
 
     # two more layers of each kind: what is kept only once falls out
     really = kept_bytes(more, lora, n, n_tokens, half) - kept_bytes(base, lora, n, n_tokens, half)
@@ -110,22 +110,21 @@ def test_activations_are_those_that_autograd_keeps(half, dropout, targets):
 
 
 def test_checkpointing_keeps_a_tenth():
-    plain = memory.activation_bytes(LARGE, CONFIG, 8 * 384, 8 * 40, 2)
-    less = memory.activation_bytes(LARGE, replace(CONFIG, checkpointing=True), 8 * 384, 8 * 40, 2)
+    sizes = 8 * 384, 8 * n_read(384), 8 * 40, 2
+    plain = memory.activation_bytes(LARGE, CONFIG, *sizes)
+    less = memory.activation_bytes(LARGE, replace(CONFIG, checkpointing=True), *sizes)
     assert 0.05 < less / plain < 0.15
 
 
 @pytest.mark.parametrize("seconds", [0.2, 1.1, 1.3, 6.4, 15.0, 29.5, 30.0])
 def test_windows_are_those_of_training(seconds):
-    middle_s = sum(MARGIN_S) / 2
-    assert middle_s == pytest.approx(memory.MARGIN_S)
     (group,) = memory.group_clips([Clip(seconds)], "speech")
-    assert group.positions == pytest.approx(window_frames(seconds, middle_s) / 2, abs=3)
+    assert group.positions == pytest.approx(window_frames(seconds, "speech") / 2, abs=3)
 
 
 def test_clips_are_grouped_by_length_and_tokens_by_the_longest_text():
     clips = [Clip(5.0, 30), Clip(3.0, 60), Clip(5.02, 10)]
-    assert memory.group_clips(clips, "speech") == [(1, 3.9, 64, 64), (2, 5.9, 24, 64)]
+    assert memory.group_clips(clips, "speech") == [(1, 3.2, 64, 64), (2, 5.2, 24, 64)]
     assert memory.group_clips(clips, "full") == [(3, 30.0, 112 / 3, 64)]
 
 
