@@ -26,6 +26,7 @@ from benchmarks.probe import gemm_rate
 from benchmarks.turns import Task
 from whisper_tuner.config import LoraSettings, TrainConfig
 from whisper_tuner.data.clips import Clip, read_clips
+from whisper_tuner.model.batches import BatchPlan
 from whisper_tuner.model.catalogue import BaseModel
 from whisper_tuner.model.flops import training_flops
 from whisper_tuner.model.frames import FRAMES_PER_POSITION, POSITIONS_PER_S
@@ -36,8 +37,7 @@ from whisper_tuner.model.load import (
     load_base,
     load_processor,
 )
-from whisper_tuner.training.batches import BatchPlan, PlannedClips
-from whisper_tuner.training.collator import Collator
+from whisper_tuner.training.collator import Collator, PlannedClips
 from whisper_tuner.training.trainer import WhisperTrainer, training_arguments
 
 N_PROFILED = 3  # steps

@@ -6,7 +6,8 @@ The same base is trained on the same clips both ways, several seeds each: in 30-
 the seed's recipe does (random batches of 8, 3 epochs, dropout 0.05; without its checkpointing,
 which a CPU does not need, so the ratio is modest), and in the speech window with our defaults.
 Every process has one thread, and time is its own CPU time: two run side by side on a machine that
-may be busy. The held-out clips are transcribed after every epoch, at 30 s and at the speech window.
+may be busy. The held-out clips are transcribed at 30 s at three points of every training, and in
+the speech window at its end.
 `--work` keeps every training and every transcript, so that a broken run goes on where it was.
 
 `--source`: a folder with audio and a metadata.csv that has a `split` column, at least 150 clips
@@ -36,6 +37,7 @@ from whisper_tuner.runs.folder import Run
 
 WINDOWS = ("full", "speech")
 SEED_EPOCHS = 3
+N_POINTS = 3  # of a curve
 N_RESAMPLES = 10_000
 
 
@@ -59,8 +61,14 @@ def run_arm(work: Path, config: TrainConfig, environment: dict[str, str]) -> Non
     folder = work / f"{config.window}-{config.seed}"
     if not (folder / "done").exists():
         _child("train", work, config, environment)
-    for epoch in range(1, config.epochs + 1):
-        _child("listen", work, config, environment, f"{folder.name}/epoch-{epoch}")
+    for epoch in points(config):
+        heard_in = WINDOWS if epoch == config.epochs else ("full",)
+        _child("listen", work, config, environment, f"{folder.name}/epoch-{epoch}", *heard_in)
+
+
+def points(config: TrainConfig) -> list[int]:
+    """The epochs behind which a training is heard; the last is one."""
+    return sorted({-(-config.epochs * i // N_POINTS) for i in range(1, N_POINTS + 1)})
 
 
 def _child(
@@ -79,16 +87,20 @@ def _child(
 
 
 def curve(work: Path, configs: list[TrainConfig], clips: list[Clip]) -> list[dict]:
-    """One point an epoch, each a mean over the seeds: samples, CPU seconds, WER at both windows."""
-    points = []
-    for epoch in range(1, configs[0].epochs + 1):
-        point = {"epoch": epoch, "samples": epoch * len(read_clips(work / "dataset", "train"))}
-        point["cpu_s"] = mean(_cpu_s(work, config, epoch) for config in configs)
-        for window in WINDOWS:
-            rates = [_rate(clips, _texts(work, c, epoch, window), c.language) for c in configs]
-            point[f"wer_{window}"], point[f"wer_{window}_seeds"] = mean(rates), rates
-        points.append(point)
-    return points
+    """Points of one way to train, each a mean over the seeds: samples, CPU seconds, WER at 30 s."""
+    points_of_curve = []
+    for epoch in points(configs[0]):
+        rates = [_rate(clips, _texts(work, c, epoch, "full"), c.language) for c in configs]
+        points_of_curve.append(
+            {
+                "epoch": epoch,
+                "samples": epoch * len(read_clips(work / "dataset", "train")),
+                "cpu_s": mean(_cpu_s(work, config, epoch) for config in configs),
+                "wer_30s": mean(rates),
+                "wer_30s_seeds": rates,
+            }
+        )
+    return points_of_curve
 
 
 def _cpu_s(work: Path, config: TrainConfig, epoch: int) -> float:
@@ -110,10 +122,10 @@ def seconds_to(curve_points: list[dict], base_wer: float, wanted: float) -> floa
     """When a curve first reaches a WER at 30 s: straight lines between its points."""
     before_s, before = 0.0, base_wer
     for point in curve_points:
-        if point["wer_full"] <= wanted:
-            share = (before - wanted) / (before - point["wer_full"]) if before > wanted else 0.0
+        if point["wer_30s"] <= wanted:
+            share = (before - wanted) / (before - point["wer_30s"]) if before > wanted else 0.0
             return before_s + share * (point["cpu_s"] - before_s)
-        before_s, before = point["cpu_s"], point["wer_full"]
+        before_s, before = point["cpu_s"], point["wer_30s"]
     return None
 
 
@@ -141,19 +153,26 @@ def summary(work: Path, configs: list[TrainConfig]) -> dict:
     ways = {window: [c for c in configs if c.window == window] for window in WINDOWS}
     curves = {window: curve(work, ways[window], clips) for window in WINDOWS}
     language = configs[0].language
-    base_wer = _rate(clips, json.loads((work / "base.full.json").read_text()), language)
+    base_wer, base_speech_wer = (
+        _rate(clips, json.loads((work / f"base.{w}.json").read_text()), language) for w in WINDOWS
+    )
     ends = {window: curves[window][-1] for window in WINDOWS}
     last = {w: [_texts(work, c, c.epochs, "full") for c in ways[w]] for w in WINDOWS}
-    ours_s = seconds_to(curves["speech"], base_wer, ends["full"]["wer_full"])
+    in_window = {
+        w: mean(_rate(clips, _texts(work, c, c.epochs, "speech"), language) for c in ways[w])
+        for w in WINDOWS
+    }
+    ours_s = seconds_to(curves["speech"], base_wer, ends["full"]["wer_30s"])
     return {
         "time_ratio": ends["full"]["cpu_s"] / ours_s if ours_s else None,
         "time_share_of_ours_at_its_end": ends["speech"]["cpu_s"] / ends["full"]["cpu_s"],
-        "wer_30s_ours": ends["speech"]["wer_full"],
-        "wer_30s_seed": ends["full"]["wer_full"],
-        "wer_speech_window_ours": ends["speech"]["wer_speech"],
-        "wer_speech_window_seed": ends["full"]["wer_speech"],
+        "wer_30s_ours": ends["speech"]["wer_30s"],
+        "wer_30s_seed": ends["full"]["wer_30s"],
         "wer_30s_base": base_wer,
-        "difference": ends["speech"]["wer_full"] - ends["full"]["wer_full"],
+        "wer_speech_window_ours": in_window["speech"],
+        "wer_speech_window_seed": in_window["full"],
+        "wer_speech_window_base": base_speech_wer,
+        "difference": ends["speech"]["wer_30s"] - ends["full"]["wer_30s"],
         "interval": interval(clips, last["speech"], last["full"], language),
         "n_train": len(read_clips(work / "dataset", "train")),
         "n_held_out": len(clips),
@@ -164,11 +183,17 @@ def summary(work: Path, configs: list[TrainConfig]) -> dict:
 
 
 def show(result: dict) -> None:
-    print("training  epoch  samples   CPU s   WER at 30 s   WER at speech window")
-    for window, points in result["curves"].items():
-        for p in points:
-            rates = f"{p['wer_full']:10.1%}   {p['wer_speech']:10.1%}"
-            print(f"{window:8}  {p['epoch']:5}  {p['samples']:7}  {p['cpu_s']:6.0f}   {rates}")
+    print("training  epoch  samples   CPU s   WER at 30 s   of each seed")
+    for window, curve_points in result["curves"].items():
+        for p in curve_points:
+            each = "  ".join(f"{rate:.1%}" for rate in p["wer_30s_seeds"])
+            numbers = f"{p['epoch']:5}  {p['samples']:7}  {p['cpu_s']:6.0f}   {p['wer_30s']:11.1%}"
+            print(f"{window:8}  {numbers}   {each}")
+    print(
+        f"WER in the speech window: base {result['wer_speech_window_base']:.1%}, "
+        f"ours {result['wer_speech_window_ours']:.1%}, "
+        f"the seed's {result['wer_speech_window_seed']:.1%}"
+    )
     low, high = result["interval"]
     print(
         f"WER at 30 s, base {result['wer_30s_base']:.1%}: ours {result['wer_30s_ours']:.1%}, "
@@ -214,7 +239,7 @@ def measure(options: argparse.Namespace, work: Path, environment: dict[str, str]
         steps.prepare(source, [options.source])
     configs = configurations(options)
     with ThreadPoolExecutor(options.jobs) as pool:
-        base = pool.submit(_child, "listen", work, configs[0], environment, "base")
+        base = pool.submit(_child, "listen", work, configs[0], environment, "base", *WINDOWS)
         arms = [pool.submit(run_arm, work, config, environment) for config in configs]
         for job in (base, *arms):
             job.result()

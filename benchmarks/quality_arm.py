@@ -1,7 +1,7 @@
 """One training of `quality.py` in a process of its own, or the listening of one adapter.
 
 python -m benchmarks.quality_arm train WORK '{"window": "speech", "seed": 1, ...}'
-python -m benchmarks.quality_arm listen WORK speech-1/epoch-3
+python -m benchmarks.quality_arm listen WORK '{...}' speech-1/epoch-3 full speech
 """
 
 import json
@@ -16,10 +16,10 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from whisper_tuner.config import TrainConfig
 from whisper_tuner.data.clips import read_clips
 from whisper_tuner.evaluation.transcribe import clips_at_once, transcribe_clips
+from whisper_tuner.model.batches import BatchPlan
 from whisper_tuner.model.load import add_lora, load_adapter, load_base, load_processor
 from whisper_tuner.training.adapter import save_adapter
-from whisper_tuner.training.batches import BatchPlan, PlannedClips
-from whisper_tuner.training.collator import Collator
+from whisper_tuner.training.collator import Collator, PlannedClips
 from whisper_tuner.training.trainer import WhisperTrainer, training_arguments
 
 CPU = torch.device("cpu")
@@ -88,14 +88,14 @@ def train(work: Path, config: TrainConfig) -> None:
     (folder / "done").touch()
 
 
-def listen(work: Path, name: str, config: TrainConfig) -> None:
-    """Transcribe the held-out clips at both windows with WORK/<name>; the base at 30 s only."""
+def listen(work: Path, config: TrainConfig, name: str, windows: list[str]) -> None:
+    """Transcribe the held-out clips with WORK/<name>, or the base, unless they are there."""
     processor = load_processor(config.base, config.language)
     model = load_base(config.base, config.language, config.precision, CPU)
     if name != "base":
         model = load_adapter(model, work / name).merge_and_unload()
     clips = read_clips(work / "dataset", "test")
-    for window in ("full",) if name == "base" else ("full", "speech"):
+    for window in windows:
         path = work / f"{name}.{window}.json"
         if not path.exists():
             n = clips_at_once(model)
@@ -106,13 +106,14 @@ def listen(work: Path, name: str, config: TrainConfig) -> None:
 
 
 def main() -> None:
-    what, work, settings, *name = sys.argv[1:]
+    what, work, settings, *heard = sys.argv[1:]
     torch.set_num_threads(1)
     config = TrainConfig(**json.loads(settings))
     if what == "train":
         train(Path(work), config)
     else:
-        listen(Path(work), name[0], config)
+        name, *windows = heard
+        listen(Path(work), config, name, windows)
 
 
 if __name__ == "__main__":

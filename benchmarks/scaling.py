@@ -119,10 +119,10 @@ def load_epoch(run: Run) -> dict:
     import torch
 
     from whisper_tuner.data.clips import read_clips
+    from whisper_tuner.model.batches import BatchPlan
     from whisper_tuner.model.load import load_processor
     from whisper_tuner.model.offline import BASE_ID
-    from whisper_tuner.training.batches import BatchPlan, PlannedClips
-    from whisper_tuner.training.collator import Collator
+    from whisper_tuner.training.collator import Collator, PlannedClips
     from whisper_tuner.training.trainer import WhisperTrainer, training_arguments
 
     config = TrainConfig(BASE_ID, steps.EXAMPLE_LANGUAGE, "32bit", batch_size=BATCH_SIZE)

@@ -8,7 +8,7 @@ from whisper_tuner.errors import InputError
 
 def test_defaults_are_the_seed_recipe():
     lora = LoraSettings()
-    assert (lora.rank, lora.alpha, lora.dropout) == (32, 64, 0.0)
+    assert (lora.rank, lora.alpha, lora.dropout) == (32, 64, 0.05)
     assert lora.target_modules == ("q_proj", "v_proj")
 
 

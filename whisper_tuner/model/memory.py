@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from whisper_tuner.config import LoraSettings, TrainConfig
+from whisper_tuner.model.batches import BatchPlan, Sample, cut
 from whisper_tuner.model.catalogue import BaseModel, base_model
 from whisper_tuner.model.frames import (
+    FRAMES_PER_POSITION,
     FRAMES_PER_S,
     FULL_S,
     POSITIONS_PER_S,
@@ -46,23 +48,23 @@ class Clip(Protocol):
 
 
 class ClipGroup(NamedTuple):
-    """Clips of one length, to a tenth of a second. `most_tokens`: of these and of shorter clips."""
+    """Clips of one length, to a tenth of a second."""
 
     n: int
     window_s: float
     mean_tokens: float
-    most_tokens: int
 
     @property
     def positions(self) -> int:
         return round(self.window_s * POSITIONS_PER_S)
 
-    @property
-    def n_read(self) -> int:
-        return n_read(self.positions)
 
+class Part(NamedTuple):
+    """What one device computes at once: clips padded to one window and one length of text."""
 
-Size = tuple[int, ClipGroup]  # how many clips are computed together, and the longest of them
+    n_clips: int
+    positions: int
+    n_tokens: int
 
 
 # --- clips
@@ -74,61 +76,52 @@ def group_clips(clips: Sequence[Clip], window: str) -> list[ClipGroup]:
     for clip in clips:
         window_s = round(window_frames(clip.duration_s, window) / FRAMES_PER_S, 1)
         tokens.setdefault(window_s, []).append(clip.n_tokens + PROMPT_TOKENS)
-    groups: list[ClipGroup] = []
-    most = 0
-    for window_s, counts in sorted(tokens.items()):
-        most = max(most, *counts)
-        groups.append(ClipGroup(len(counts), window_s, sum(counts) / len(counts), most))
-    return groups
+    return [ClipGroup(len(n), window_s, sum(n) / len(n)) for window_s, n in sorted(tokens.items())]
 
 
-def step_sizes(config: TrainConfig, clips: list[ClipGroup]) -> list[Size]:
-    """How many clips the steps of an epoch hold, and their longest, as `training/batches.py` forms
-    them: neighbours by length that share the encoder's input evenly; "full" windows by count."""
-    n_clips = sum(group.n for group in clips)
-    if config.window == "full":
-        n_whole, n_rest = divmod(n_clips, config.batch_size)
-        rest = [(n_rest, clips[-1])] if n_rest else []
-        return [(config.batch_size, clips[-1])] * n_whole + rest
-    n_steps = ceil_ratio(n_clips / config.batch_size)
-    share_s = sum(group.n * group.window_s for group in clips) / n_steps
-    sizes: list[Size] = []
-    n, seen_s, longest = 0, 0.0, clips[0]
-    for group in clips:
-        for _ in range(group.n):
-            if n and seen_s + group.window_s / 2 > (len(sizes) + 1) * share_s:
-                sizes.append((n, longest))
-                n = 0
-            n, seen_s, longest = n + 1, seen_s + group.window_s, group
-    return [*sizes, (n, longest)]
+def parts_of_epoch(config: TrainConfig, clips: Sequence[Clip], kind: str) -> dict[int, list[Part]]:
+    """All parts of the first epoch, of all devices, for each `gradient_accumulation` to try.
+
+    From the one asked for, parts are halved and halved again, down to one clip.
+    """
+    durations_s = [clip.duration_s for clip in clips]
+    plan = BatchPlan(durations_s, config.batch_size, config.window, config.seed, config.n_devices)
+    batches, largest = list(plan), plan.largest_part(kind)
+    n_parts = config.gradient_accumulation
+    parts = {n_parts: _cut_batches(batches, clips, kind, largest / n_parts)}
+    while max(part.n_clips for part in parts[n_parts]) > 1:
+        n_parts *= 2
+        parts[n_parts] = _cut_batches(batches, clips, kind, largest / n_parts)
+    return parts
 
 
-def part_sizes(config: TrainConfig, steps: list[Size]) -> list[Size]:
-    """The same of what one device computes at once."""
-    n_parts = config.n_devices * config.gradient_accumulation
-    return [(ceil_ratio(n / n_parts), longest) for n, longest in steps]
-
-
-def ceil_ratio(ratio: float) -> int:
-    return int(-(-ratio // 1))
+def _cut_batches(
+    batches: list[list[Sample]], clips: Sequence[Clip], kind: str, most: float
+) -> list[Part]:
+    parts = []
+    for batch in batches:
+        rest = batch
+        for size in cut([sample.n_frames for sample in batch], kind, most):
+            part, rest = rest[:size], rest[size:]
+            n_tokens = max(clips[sample.index].n_tokens for sample in part) + PROMPT_TOKENS
+            parts.append(Part(size, part[0].n_frames // FRAMES_PER_POSITION, n_tokens))
+    return parts
 
 
 # --- memory
 
 
-def peak_bytes(config: TrainConfig, steps: list[Size], kind: str) -> float:
+def peak_bytes(config: TrainConfig, parts: Sequence[Part], kind: str) -> float:
     """Of training or of transcription, whichever needs more; every process has its own base.
 
-    `steps`: from `step_sizes`.
+    `parts`: from `parts_of_epoch`.
     """
     base = base_model(config.base)
     value = value_bytes(config.precision, kind)
     training = base.n_trainable(config.lora) * LORA_BYTES + max(
-        activation_bytes(
-            base, config, n * group.positions, n * group.n_read, n * group.most_tokens, value
-        )
-        + n * group.most_tokens * base.vocab_size * LOGIT_BYTES
-        for n, group in part_sizes(config, steps)
+        activation_bytes(base, config, part, value)
+        + part.n_clips * part.n_tokens * base.vocab_size * LOGIT_BYTES
+        for part in set(parts)
     )
     varying = SAFETY[kind] * max(training, transcription_bytes(base, fewest_at_once(base), value))
     peak = resident_bytes(base, config.precision, kind) + varying
@@ -148,12 +141,11 @@ def resident_bytes(base: BaseModel, precision: str, kind: str) -> float:
     return fixed + linears * LINEAR_BYTES[precision] + others * value_bytes(precision, kind)
 
 
-def activation_bytes(
-    base: BaseModel, config: TrainConfig, positions: int, read: int, tokens: int, value: int
-) -> float:
+def activation_bytes(base: BaseModel, config: TrainConfig, part: Part, value: int) -> float:
     """What the backward pass keeps of one part, at `value` bytes a value: all that every layer saw,
-    or with checkpointing only its input; and the gradients, or the values, of one layer. `read`:
-    positions that have a key and a value, those of the silence behind a window among them."""
+    or with checkpointing only its input; and the gradients, or the values, of one layer."""
+    positions, tokens = part.n_clips * part.positions, part.n_clips * part.n_tokens
+    read = part.n_clips * n_read(part.positions)
     copies = _lora_copies(config.lora, value)
     widths = {m: (4 if m == "fc2" else 1) for m in config.lora.target_modules}  # of inputs, in d
     cross = [m for m in widths if m in ("k_proj", "v_proj")]  # read the encoder's positions

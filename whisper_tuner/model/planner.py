@@ -4,7 +4,9 @@ All times are estimates: arithmetic (`flops.py`) at a device's effective rate, o
 costs, whichever is more; what was measured and what is guessed is said beside each constant.
 """
 
-from collections.abc import Iterator, Sequence
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -15,14 +17,12 @@ from whisper_tuner.model.memory import (
     FULL_S,
     Clip,
     ClipGroup,
-    Size,
-    ceil_ratio,
+    Part,
     fewest_at_once,
     group_clips,
-    part_sizes,
+    parts_of_epoch,
     peak_bytes,
     resident_bytes,
-    step_sizes,
     transcription_bytes,
 )
 
@@ -36,6 +36,9 @@ START_S = 15.0  # imports (9 s of CPU time measured) and loading from disk
 LAYER_S = 0.005  # GPU: the least time of a layer, forward and backward: Python's. H100: below 0.009
 TOKEN_LAYER_S = {"cuda": 0.001, "cpu": 0.004}  # generate(): one decoder layer for one token
 TOKEN_STEPS = 1.5  # a batch is decoded until its longest text ends
+
+
+Parts = Mapping[int, Sequence[Part]]  # of an epoch, for each `gradient_accumulation`
 
 
 class Device(Protocol):
@@ -82,9 +85,8 @@ def plan(
     An accumulation or checkpointing asked for is kept as the least. Neither list may be empty.
     Raises InputError for a base that is not in the catalogue.
     """
-    steps = step_sizes(config, group_clips(train, config.window))
-    chosen, peak = _fastest_that_fits(config, steps, device, USABLE_SHARE)
-    train_s = _training_s(chosen, steps, device)
+    parts = parts_of_epoch(config, train, device.kind)
+    chosen, peak, train_s = _fastest_that_fits(config, parts, len(train), device, USABLE_SHARE)
     total_s = train_s + _other_s(chosen, test, device)
     room, price = device.memory_gb * 1e9, device.price_per_hour
     return chosen, Plan(
@@ -98,66 +100,60 @@ def plan(
         train_s=train_s,
         total_s=total_s,
         dollars=None if price is None else price * total_s / 3600,
-        sixteen_bit_is_better=_sixteen_bit_is_better(chosen, steps, device, train_s),
+        sixteen_bit_is_better=_sixteen_bit_is_better(config, parts, len(train), device, train_s),
     )
 
 
 def _fastest_that_fits(
-    config: TrainConfig, steps: list[Size], device: Device, share: float
-) -> tuple[TrainConfig, float]:
-    """What fits into `share` of the memory in the least time, else the smallest; its peak bytes."""
-    choices = [(c, peak_bytes(c, steps, device.kind)) for c in _choices(config, steps)]
+    config: TrainConfig, parts: Parts, n_clips: int, device: Device, share: float
+) -> tuple[TrainConfig, float, float]:
+    """What fits into `share` of the memory in the least time, else the smallest.
+
+    Returns the config, its peak bytes and the seconds of its steps.
+    """
+    choices = []
+    for n_parts, cut_so in parts.items():
+        for checkpointing in sorted({config.checkpointing, True}):
+            choice = replace(config, gradient_accumulation=n_parts, checkpointing=checkpointing)
+            peak = peak_bytes(choice, cut_so, device.kind)
+            choices.append((choice, peak, _training_s(choice, cut_so, n_clips, device)))
     fitting = [item for item in choices if item[1] <= share * device.memory_gb * 1e9]
     if not fitting:
         return min(choices, key=lambda item: item[1])
-    return min(fitting, key=lambda item: _training_s(item[0], steps, device))
-
-
-def _choices(config: TrainConfig, steps: list[Size]) -> Iterator[TrainConfig]:
-    """Without and with checkpointing: parts halved and halved again, down to one clip."""
-    for checkpointing in sorted({config.checkpointing, True}):
-        n_parts = config.gradient_accumulation
-        while True:
-            choice = replace(config, gradient_accumulation=n_parts, checkpointing=checkpointing)
-            yield choice
-            if max(n for n, _ in part_sizes(choice, steps)) == 1 or n_parts > 128:
-                break
-            n_parts *= 2
+    return min(fitting, key=lambda item: item[2])
 
 
 def _sixteen_bit_is_better(
-    config: TrainConfig, steps: list[Size], device: Device, train_s: float
+    config: TrainConfig, parts: Parts, n_clips: int, device: Device, train_s: float
 ) -> bool:
     if device.kind != "cuda" or config.precision not in QUANTISED_SLOWDOWN:
         return False
     other = replace(config, precision="16bit")
-    other, peak = _fastest_that_fits(other, steps, device, ROOMY_SHARE)
-    fits = peak <= ROOMY_SHARE * device.memory_gb * 1e9
-    return fits and _training_s(other, steps, device) < train_s
+    _, peak, other_s = _fastest_that_fits(other, parts, n_clips, device, ROOMY_SHARE)
+    return peak <= ROOMY_SHARE * device.memory_gb * 1e9 and other_s < train_s
 
 
 # --- time
 
 
-def _training_s(config: TrainConfig, steps: list[Size], device: Device) -> float:
+def _training_s(config: TrainConfig, parts: Sequence[Part], n_clips: int, device: Device) -> float:
     """Seconds of all steps: the arithmetic, or on a GPU what Python needs to launch it."""
     base = base_model(config.base)
     arithmetic = sum(
         n
-        * training_flops(
-            base, longest.positions, longest.mean_tokens, config.lora, config.checkpointing
-        )
-        for n, longest in steps
+        * part.n_clips
+        * training_flops(base, part.positions, part.n_tokens, config.lora, config.checkpointing)
+        for part, n in Counter(parts).items()
     )
     n_gpus = config.n_devices if device.kind == "cuda" else 1  # a CPU's processes share it
     epoch_s = arithmetic / (n_gpus * _rate(config, device))
     if device.kind == "cuda":
         n_layers = base.n_encoder_layers + base.n_decoder_layers
         layer_s = LAYER_S * QUANTISED_SLOWDOWN.get(config.precision, 1.0)
-        epoch_s = max(epoch_s, len(steps) * config.gradient_accumulation * n_layers * layer_s)
+        epoch_s = max(epoch_s, len(parts) / config.n_devices * n_layers * layer_s)
     n_epochs = config.epochs
     if config.max_steps:
-        n_epochs = min(n_epochs, config.max_steps / len(steps))
+        n_epochs = min(n_epochs, config.max_steps / math.ceil(n_clips / config.batch_size))
     return n_epochs * epoch_s
 
 
@@ -177,7 +173,7 @@ def _transcription_s(config: TrainConfig, clips: list[ClipGroup], device: Device
     base = base_model(config.base)
     arithmetic = sum(g.n * forward_flops(base, g.positions, g.mean_tokens) for g in clips)
     at_once_s = FULL_S * _at_once(base, config.precision, device)
-    n_batches = ceil_ratio(sum(group.n * group.window_s for group in clips) / at_once_s)
+    n_batches = math.ceil(sum(group.n * group.window_s for group in clips) / at_once_s)
     n_tokens = sum(g.n * g.mean_tokens for g in clips) / sum(g.n for g in clips)
     step_s = base.n_decoder_layers * TOKEN_LAYER_S[device.kind]
     step_s *= QUANTISED_SLOWDOWN.get(config.precision, 1.0)

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch.utils.data import Dataset
 from transformers import WhisperProcessor
 
 from whisper_tuner.audio import read_flac
 from whisper_tuner.data.clips import Clip
+from whisper_tuner.model.batches import BatchPlan, Sample
 from whisper_tuner.model.features import pad_audio
-from whisper_tuner.training.batches import Sample
 
 IGNORED = -100  # label value that the cross-entropy leaves out
 
@@ -19,6 +20,24 @@ def shift_right(labels: torch.Tensor, start_id: int, pad_id: int) -> torch.Tenso
     shifted = torch.full_like(labels, start_id)
     shifted[:, 1:] = labels[:, :-1]
     return shifted.masked_fill(shifted == IGNORED, pad_id)
+
+
+class PlannedClips(Dataset):
+    """Clips as the plan asks for them."""
+
+    def __init__(self, clips: list[Clip], plan: BatchPlan) -> None:
+        self.clips = clips
+        self.plan = plan
+
+    def set_epoch(self, epoch: int) -> None:
+        """The data loader calls this, however many samplers are wrapped around the plan."""
+        self.plan.set_epoch(epoch)
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __getitem__(self, sample: Sample) -> tuple[Clip, Sample]:
+        return self.clips[sample.index], sample
 
 
 @dataclass
@@ -35,13 +54,16 @@ class Collator:
     start_id: int  # config.decoder_start_token_id, which is not the tokenizer's bos_token_id
 
     def __call__(self, batch: list[tuple[Clip, Sample]]) -> dict[str, torch.Tensor]:
-        """`audio` of shape (batch, frames * 160); the log-mel is made on the model's device."""
+        """What `training.trainer` cuts into parts: `audio` of shape (batch, frames * 160) and
+        `n_frames` of each clip's window; the log-mel is made on the model's device.
+        """
         audios = [read_flac(self.dataset_dir / clip.audio) for clip, _ in batch]
         labels = self._labels([clip.text for clip, _ in batch])
         counted = torch.tensor([sample.counted for _, sample in batch])
         pad_id = self.processor.tokenizer.pad_token_id
         return {
-            "audio": pad_audio(audios, batch[0][1].n_frames),
+            "audio": pad_audio(audios, batch[0][1].n_frames),  # the first is the longest
+            "n_frames": torch.tensor([sample.n_frames for _, sample in batch]),
             "decoder_input_ids": shift_right(labels, self.start_id, pad_id),
             "labels": labels.masked_fill(~counted[:, None], IGNORED),
         }

@@ -11,13 +11,13 @@ from whisper_tuner.data.clips import Clip, read_clips
 from whisper_tuner.evaluation.compare import Listener
 from whisper_tuner.evaluation.metrics import score
 from whisper_tuner.evaluation.stage import base_transcripts, measure
+from whisper_tuner.model.batches import BatchPlan
 from whisper_tuner.model.load import add_lora, find_torch_device, load_base, load_processor
 from whisper_tuner.runs.context import WorkerContext
 from whisper_tuner.runs.events import Note, Score
 from whisper_tuner.training.adapter import save_adapter
-from whisper_tuner.training.batches import BatchPlan, PlannedClips
 from whisper_tuner.training.callbacks import EventCallback
-from whisper_tuner.training.collator import Collator
+from whisper_tuner.training.collator import Collator, PlannedClips
 from whisper_tuner.training.early_stop import STEPS_BETWEEN_SCORES, BestAdapter, set_aside
 from whisper_tuner.training.trainer import WhisperTrainer, training_arguments
 

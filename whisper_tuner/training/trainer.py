@@ -1,6 +1,7 @@
 """`Seq2SeqTrainer` for Whisper: the speech window, steps in parts, the right loss scale."""
 
 import contextlib
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,12 @@ from torch.utils.data import DataLoader
 from transformers import Seq2SeqTrainer, Seq2SeqTrainingArguments, WhisperProcessor
 
 from whisper_tuner.config import TrainConfig
+from whisper_tuner.model.batches import areas, cut
 from whisper_tuner.model.features import HOP, excerpts, log_mel, mel_filters, pad_audio
 from whisper_tuner.model.frames import FULL_FRAMES
 from whisper_tuner.model.load import half_dtype
 from whisper_tuner.model.window import Silence, encoder_window, record_silence
-from whisper_tuner.training.batches import PlannedClips
-from whisper_tuner.training.collator import IGNORED
+from whisper_tuner.training.collator import IGNORED, PlannedClips
 
 DDP_PATIENCE_S = 24 * 3600  # the others wait while the first process transcribes
 STEPS_BETWEEN_RECORDINGS = 25  # the silence as the model hears it changes slowly while it learns
@@ -39,13 +40,25 @@ def token_mean_loss(
     return total / ((labels != IGNORED).sum() if num_items_in_batch is None else num_items_in_batch)
 
 
-class WhisperTrainer(Seq2SeqTrainer):
-    """The stock Trainer on `PlannedClips`, each step in the encoder window planned for it.
+def trim(part: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A part without what only longer clips of its step needed: silence and label padding."""
+    n_frames = int(part["n_frames"].max())
+    n_tokens = max(1, int((part["labels"] != IGNORED).sum(dim=1).max()))
+    return {
+        "audio": part["audio"][:, : n_frames * HOP],
+        "decoder_input_ids": part["decoder_input_ids"][:, :n_tokens],
+        "labels": part["labels"][:, :n_tokens],
+    }
 
-    A step is computed in `n_parts` parts, one after the other, which changes its memory and not its
-    gradient. When the device's memory does not hold a part, the step is computed again in twice as
-    many, `MAX_HALVINGS` times at most; `on_halved` hears the new number. Several devices cannot:
-    the others would wait for ever, so there the error ends the training.
+
+class WhisperTrainer(Seq2SeqTrainer):
+    """The stock Trainer on `PlannedClips`, its steps in parts, each in its own encoder window.
+
+    Parts of similar length save padding; `n_parts` asks for parts of at most that share of the
+    largest, to fit into memory. Neither changes the gradient. When the device's memory does not
+    hold a part, the step is computed again in parts half as large, `MAX_HALVINGS` times at most;
+    `on_halved` hears how many the largest then takes. Several devices cannot: the others would wait
+    for ever, so there the error ends the training.
     """
 
     def __init__(
@@ -60,7 +73,8 @@ class WhisperTrainer(Seq2SeqTrainer):
             *args, processing_class=processing_class, compute_loss_func=token_mean_loss, **kwargs
         )
         self.model_accepts_loss_kwargs = False  # Whisper takes any keyword and ignores this one
-        self.n_parts = n_parts
+        self._largest = self.train_dataset.plan.largest_part(self.args.device.type)  # frames
+        self._most = self._largest / n_parts
         self._n_halvings = 0
         self._on_halved = on_halved
         self._silence: Silence | None = None
@@ -98,8 +112,8 @@ class WhisperTrainer(Seq2SeqTrainer):
             model.zero_grad()  # of the parts that did fit
             torch.cuda.empty_cache()
             self._n_halvings += 1
-            self.n_parts *= 2
-            self._on_halved(self.n_parts)
+            self._most = max(areas(inputs["n_frames"].tolist(), self._sizes(inputs))) / 2
+            self._on_halved(math.ceil(self._largest / self._most))
 
     def _record_silence(self, model: torch.nn.Module) -> Silence:
         whisper = self.accelerator.unwrap_model(model)
@@ -112,9 +126,12 @@ class WhisperTrainer(Seq2SeqTrainer):
     def _can_halve(self, inputs: dict[str, torch.Tensor]) -> bool:
         return (
             self._n_halvings < MAX_HALVINGS
-            and self.n_parts < len(inputs["labels"])
+            and max(self._sizes(inputs)) > 1
             and self.accelerator.num_processes == 1
         )
+
+    def _sizes(self, inputs: dict[str, torch.Tensor]) -> list[int]:
+        return cut(inputs["n_frames"].tolist(), self.args.device.type, self._most)
 
     def _step_in_parts(
         self,
@@ -122,17 +139,17 @@ class WhisperTrainer(Seq2SeqTrainer):
         inputs: dict[str, torch.Tensor],
         num_items_in_batch: torch.Tensor | int | None,
     ) -> torch.Tensor:
-        size = -(-len(inputs["labels"]) // self.n_parts)
-        parts = list(zip(*(tensor.split(size) for tensor in inputs.values()), strict=True))
+        sizes = self._sizes(inputs)
+        parts = list(zip(*(tensor.split(sizes) for tensor in inputs.values()), strict=True))
         losses = []
-        n_frames = inputs["audio"].shape[-1] // HOP
-        with encoder_window(self.accelerator.unwrap_model(model), n_frames, self._silence):
-            for i, tensors in enumerate(parts):
-                is_last = i == len(parts) - 1
-                sync = contextlib.nullcontext() if is_last else self.accelerator.no_sync(model)
-                with sync:
-                    part = dict(zip(inputs, tensors, strict=True))
-                    losses.append(super().training_step(model, part, num_items_in_batch))
+        for i, tensors in enumerate(parts):
+            part = trim(dict(zip(inputs, tensors, strict=True)))
+            n_frames = part["audio"].shape[-1] // HOP
+            is_last = i == len(parts) - 1
+            sync = contextlib.nullcontext() if is_last else self.accelerator.no_sync(model)
+            whisper = self.accelerator.unwrap_model(model)
+            with sync, encoder_window(whisper, n_frames, self._silence):
+                losses.append(super().training_step(model, part, num_items_in_batch))
         return torch.stack(losses).sum()
 
     def compute_loss(self, model: torch.nn.Module, inputs: dict, *args: Any, **kwargs: Any) -> Any:

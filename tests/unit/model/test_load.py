@@ -71,7 +71,7 @@ def test_saved_adapter_has_what_others_need(hub_cache, tmp_path):
     config = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == TINY_ID
     assert config["task_type"] is None
-    assert (config["r"], config["lora_alpha"], config["lora_dropout"]) == (32, 64, 0.0)
+    assert (config["r"], config["lora_alpha"], config["lora_dropout"]) == (32, 64, 0.05)
     assert sorted(config["target_modules"]) == ["q_proj", "v_proj"]
     generation = json.loads((tmp_path / "adapter" / "generation_config.json").read_text())
     assert (generation["language"], generation["task"]) == ("it", "transcribe")

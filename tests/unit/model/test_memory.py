@@ -10,9 +10,11 @@ from transformers import WhisperConfig, WhisperForConditionalGeneration
 
 from whisper_tuner.config import LoraSettings, TrainConfig
 from whisper_tuner.model import memory
+from whisper_tuner.model.batches import BatchPlan
 from whisper_tuner.model.catalogue import BaseModel, base_model
-from whisper_tuner.model.frames import n_read, window_frames
-from whisper_tuner.training.batches import BatchPlan
+from whisper_tuner.model.frames import window_frames
+from whisper_tuner.model.memory import Part
+from whisper_tuner.model.window import encoder_window, record_silence
 
 LARGE = base_model("openai/whisper-large-v2")
 CONFIG = TrainConfig("openai/whisper-large-v2", "hi", "16bit")
@@ -49,12 +51,12 @@ def test_a_cpu_takes_what_was_measured():
     """whisper-base, 32 bit, 30-second windows, batch 8, the bundled example: 6.14 GB of process."""
     lora = LoraSettings(dropout=0.05)
     config = TrainConfig("openai/whisper-base", "it", "32bit", lora, window="full")
-    steps = memory.step_sizes(config, memory.group_clips([Clip(2.1, 36)] * 120, "full"))
-    assert 6.14e9 < memory.peak_bytes(config, steps, "cpu") < 1.15 * 6.14e9
+    parts = [Part(8, 1500, 40)] * 15
+    assert 6.14e9 < memory.peak_bytes(config, parts, "cpu") < 1.15 * 6.14e9
 
 
-def kept_bytes(base: BaseModel, lora: LoraSettings, n: int, n_tokens: int, half: bool) -> int:
-    """What autograd saves of one clip's forward pass, weights not counted."""
+def kept_bytes(base: BaseModel, lora: LoraSettings, part: Part, half: bool) -> int:
+    """What autograd saves of a part's forward pass in its window, weights not counted."""
     config = WhisperConfig(
         vocab_size=base.vocab_size,
         d_model=base.d_model,
@@ -64,7 +66,6 @@ def kept_bytes(base: BaseModel, lora: LoraSettings, n: int, n_tokens: int, half:
         decoder_attention_heads=4,
         encoder_ffn_dim=4 * base.d_model,
         decoder_ffn_dim=4 * base.d_model,
-        max_source_positions=n,
         pad_token_id=0,
         bos_token_id=1,
         eos_token_id=2,
@@ -82,10 +83,12 @@ def kept_bytes(base: BaseModel, lora: LoraSettings, n: int, n_tokens: int, half:
         saved[tensor.untyped_storage().data_ptr()] = tensor
         return tensor
 
-    features = torch.zeros(1, base.n_mels, 2 * n, dtype=dtype)
-    tokens = torch.ones(1, n_tokens, dtype=torch.long)
+    features = torch.zeros(part.n_clips, base.n_mels, 2 * part.positions, dtype=dtype)
+    tokens = torch.ones(part.n_clips, part.n_tokens, dtype=torch.long)
     mixed = torch.autocast("cpu", torch.bfloat16) if half else nullcontext()
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), mixed:
+    silence = record_silence(model, torch.zeros(1, base.n_mels, 3000, dtype=dtype))
+    saving = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
+    with saving, mixed, encoder_window(model, 2 * part.positions, silence):
         model(input_features=features, decoder_input_ids=tokens)
     return sum(t.untyped_storage().nbytes() for key, t in saved.items() if key not in weights)
 
@@ -98,21 +101,21 @@ def test_activations_are_those_that_autograd_keeps(half, dropout, targets):
     more = BaseModel("four layers", 128, 4, 4, vocab_size=100)
     lora = LoraSettings(rank=2, dropout=dropout, target_modules=targets)
     config = replace(CONFIG, lora=lora)
-    n, n_tokens = 200, 20
+    part = Part(4, 200, 20)
 
     def predicted(base: BaseModel) -> float:
-        return memory.activation_bytes(base, config, n, n, n_tokens, 2 if half else 4)
+        return memory.activation_bytes(base, config, part, 2 if half else 4)
 
     # two more layers of each kind: what is kept only once falls out
-    really = kept_bytes(more, lora, n, n_tokens, half) - kept_bytes(base, lora, n, n_tokens, half)
+    really = kept_bytes(more, lora, part, half) - kept_bytes(base, lora, part, half)
     counted = predicted(more) - predicted(base)
     assert 0.95 * really < counted < 1.2 * really
 
 
 def test_checkpointing_keeps_a_tenth():
-    sizes = 8 * 384, 8 * n_read(384), 8 * 40, 2
-    plain = memory.activation_bytes(LARGE, CONFIG, *sizes)
-    less = memory.activation_bytes(LARGE, replace(CONFIG, checkpointing=True), *sizes)
+    part = Part(8, 384, 40)
+    plain = memory.activation_bytes(LARGE, CONFIG, part, 2)
+    less = memory.activation_bytes(LARGE, replace(CONFIG, checkpointing=True), part, 2)
     assert 0.05 < less / plain < 0.15
 
 
@@ -122,42 +125,37 @@ def test_windows_are_those_of_training(seconds):
     assert group.positions == pytest.approx(window_frames(seconds, "speech") / 2, abs=3)
 
 
-def test_clips_are_grouped_by_length_and_tokens_by_the_longest_text():
+def test_clips_are_grouped_by_length():
     clips = [Clip(5.0, 30), Clip(3.0, 60), Clip(5.02, 10)]
-    assert memory.group_clips(clips, "speech") == [(1, 3.2, 64, 64), (2, 5.2, 24, 64)]
-    assert memory.group_clips(clips, "full") == [(3, 30.0, 112 / 3, 64)]
+    assert memory.group_clips(clips, "speech") == [(1, 3.2, 64), (2, 5.2, 24)]
+    assert memory.group_clips(clips, "full") == [(3, 30.0, 112 / 3)]
 
 
-@pytest.mark.parametrize("n_parts", [1, 2, 3])
 @pytest.mark.parametrize("n_devices", [1, 2])
 @pytest.mark.parametrize("window", ["speech", "full"])
-def test_parts_are_as_large_as_those_of_training(n_parts, n_devices, window):
-    durations_s = [0.5 + (7 * i) % 29 for i in range(120)]
-    config = replace(
-        CONFIG, gradient_accumulation=n_parts, n_devices=n_devices, window=window, batch_size=8
-    )
-    steps = memory.step_sizes(config, memory.group_clips([*map(Clip, durations_s)], window))
-    predicted = max(n * longest.positions for n, longest in memory.part_sizes(config, steps))
-    batches = list(BatchPlan(durations_s, 8, window, 42, n_devices))
-    really = max(-(-len(batch) // n_parts) * batch[0].n_frames // 2 for batch in batches)
-    assert really <= memory.SAFETY["cuda"] * predicted
-    assert predicted <= memory.SAFETY["cuda"] * really
-    assert len(steps) * n_devices == len(batches)
+def test_parts_are_those_of_training(n_devices, window):
+    clips = [Clip(0.5 + (7 * i) % 29, i % 50) for i in range(120)]
+    config = replace(CONFIG, n_devices=n_devices, window=window, batch_size=8)
+    by_number = memory.parts_of_epoch(config, clips, "cuda")
+    plan = BatchPlan([clip.duration_s for clip in clips], 8, window, 42, n_devices)
+    largest = plan.largest_part("cuda")
+    assert list(by_number)[:3] == [1, 2, 4]
+    assert {part.n_clips for part in list(by_number.values())[-1]} == {1}
+    for n_parts, parts in by_number.items():
+        assert sum(part.n_clips for part in parts) == len(clips)
+        areas = [2 * part.n_clips * part.positions for part in parts if part.n_clips > 1]
+        assert all(area <= largest / n_parts for area in areas)
+    longest = max(part.positions for part in by_number[1])
+    assert longest == (1500 if window == "full" else round(50 * (28.5 + 0.2)))
 
 
-def test_a_clip_longer_than_the_budget_is_a_part_of_its_own():
-    groups = memory.group_clips([Clip(1.0)] * 30 + [Clip(29.0)], "speech")
-    config = replace(CONFIG, batch_size=2, gradient_accumulation=4)
-    assert memory.step_sizes(config, groups)[-1] == (1, groups[-1])
-    assert memory.part_sizes(config, [(6, groups[0]), (1, groups[-1])]) == [
-        (2, groups[0]),
-        (1, groups[-1]),
-    ]
+def test_a_part_is_as_long_as_its_longest_text():
+    clips = [Clip(5.0, 30), Clip(5.0, 60)]
+    assert memory.parts_of_epoch(CONFIG, clips, "cuda")[1] == [Part(2, 260, 64)]
 
 
 def test_processes_on_a_cpu_share_its_memory():
-    groups = memory.group_clips([Clip(5.0)] * 16, "speech")
-    half, whole = [(4, groups[0])], [(8, groups[0])]
+    half, whole = [Part(4, 250, 40)], [Part(4, 250, 40)] * 2
     two = replace(CONFIG, n_devices=2)
     one_cpu = memory.peak_bytes(CONFIG, half, "cpu")
     assert memory.peak_bytes(two, whole, "cpu") == pytest.approx(2 * one_cpu)

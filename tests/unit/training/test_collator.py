@@ -7,8 +7,8 @@ from tests.tiny import LARGE_V3_ID, TINY_ID
 from whisper_tuner.audio import read_flac
 from whisper_tuner.data.clips import Clip, read_clips
 from whisper_tuner.errors import InputError
+from whisper_tuner.model.batches import Sample
 from whisper_tuner.model.load import load_base, load_processor
-from whisper_tuner.training.batches import Sample
 from whisper_tuner.training.collator import IGNORED, Collator
 
 START, ITALIAN, TRANSCRIBE, NO_TIMESTAMPS, END = 50258, 50274, 50359, 50363, 50257

@@ -10,13 +10,13 @@ from whisper_tuner.audio import read_flac
 from whisper_tuner.config import LoraSettings
 from whisper_tuner.data.clips import read_clips
 from whisper_tuner.errors import TrainingError
+from whisper_tuner.model.batches import BatchPlan, Sample
 from whisper_tuner.model.features import clip_features
 from whisper_tuner.model.load import add_lora, load_base, load_processor
 from whisper_tuner.runs.events import Step
 from whisper_tuner.training.adapter import save_adapter
-from whisper_tuner.training.batches import BatchPlan, PlannedClips, Sample
 from whisper_tuner.training.callbacks import EventCallback
-from whisper_tuner.training.collator import Collator
+from whisper_tuner.training.collator import Collator, PlannedClips
 from whisper_tuner.training.trainer import WhisperTrainer, training_arguments
 
 CPU = torch.device("cpu")
@@ -60,20 +60,29 @@ def one_step(run, config, tmp_path):
     return events[0], weights
 
 
-@pytest.mark.parametrize("window", ["speech", "full"])
-def test_a_step_in_parts_changes_nothing(window, prepared, tiny_config, tmp_path):
-    """facts: the stock Trainer logs four times the loss and gradient with accumulation 4."""
+def gradient(trainer):
+    """Of the first step, all weights in one row; and its loss."""
+    batch = next(iter(trainer.get_train_dataloader()))
+    n_tokens = (batch["labels"] != -100).sum()
+    loss = trainer.training_step(trainer.model, batch, n_tokens)
+    weights = [w for w in trainer.model.parameters() if w.requires_grad]
+    return torch.cat([w.grad.flatten() for w in weights]), loss.item()
+
+
+@pytest.mark.parametrize(("window", "tolerance"), [("speech", 5e-3), ("full", 1e-4)])
+def test_a_step_in_parts_has_the_same_gradient(window, tolerance, prepared, tiny_config, tmp_path):
+    """facts: the stock Trainer logs four times the loss and gradient with accumulation 4.
+
+    In the speech window parts have windows of their own, which are only nearly the same.
+    """
     lora = LoraSettings(dropout=0.0)
-    still = replace(
-        tiny_config, lora=lora, window=window, batch_size=8, max_steps=1, warmup_share=0.0
-    )
-    whole, weights = one_step(prepared, still, tmp_path)
-    parts, parts_weights = one_step(prepared, replace(still, gradient_accumulation=3), tmp_path)
-    assert 10 < whole.loss < 12  # the mean over tokens of a random model: ln(51865) = 10.86
-    assert parts.loss == pytest.approx(whole.loss, rel=1e-4)
-    assert parts.grad_norm == pytest.approx(whole.grad_norm, rel=1e-3)
-    for name, weight in weights.items():
-        assert torch.allclose(weight, parts_weights[name], atol=1e-6), name
+    config = replace(tiny_config, lora=lora, window=window, batch_size=8)
+    whole, loss = gradient(build(prepared, config, tmp_path)[0])
+    config = replace(config, gradient_accumulation=3)
+    parts, loss_in_parts = gradient(build(prepared, config, tmp_path)[0])
+    assert 10 < loss < 12  # the mean over tokens of a random model: ln(51865) = 10.86
+    assert loss_in_parts == pytest.approx(loss, rel=1e-4)
+    assert (parts - whole).norm() < tolerance * whole.norm()
 
 
 def test_checkpointing_changes_nothing(prepared, tiny_config, tmp_path):
@@ -95,16 +104,14 @@ class SmallMemory(WhisperTrainer):
 
 
 def test_out_of_memory_halves_the_parts_and_loses_nothing(prepared, tiny_config, tmp_path):
-    config = replace(tiny_config, batch_size=8, lora=LoraSettings(dropout=0.0), warmup_share=0.0)
+    lora = LoraSettings(dropout=0.0)
+    config = replace(tiny_config, batch_size=8, lora=lora, warmup_share=0.0, window="full")
     trainer, _, events = build(prepared, config, tmp_path)
     trainer.train()
     small, _, small_events = build(prepared, config, tmp_path, trainer_class=SmallMemory)
     small.train()
     assert small_events[:2] == [2, 4]  # 8 clips did not fit, nor 4
     assert [e.loss for e in small_events[2:]] == pytest.approx([e.loss for e in events], rel=1e-4)
-    weights = dict(trainer.model.named_parameters())
-    for name, weight in small.model.named_parameters():
-        assert torch.allclose(weight, weights[name], atol=1e-6), name
 
 
 def test_out_of_memory_a_third_time_ends_the_training(prepared, tiny_config, tmp_path, monkeypatch):

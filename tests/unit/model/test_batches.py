@@ -1,12 +1,12 @@
-"""The plan of batches: every clip once, similar lengths, equal work, the same for every process."""
+"""The plan of steps and their parts: every clip once, by chance, the same for every process."""
 
 import random
 from itertools import chain
 
 import pytest
 
+from whisper_tuner.model.batches import PART_FRAMES, BatchPlan, areas, cut
 from whisper_tuner.model.frames import FULL_FRAMES
-from whisper_tuner.training.batches import BatchPlan
 
 _draw = random.Random(3)
 SPREAD = [_draw.uniform(0.6, 12) for _ in range(200)]  # seconds
@@ -36,33 +36,62 @@ def test_epochs_differ_and_a_seed_repeats():
     assert sorted(map(sorted, indices(plan))) != sorted(map(sorted, indices(same)))
 
 
-def padded_share(steps):
-    window_s = sum(len(step) * step[0].n_frames / 100 for step in steps)
-    return 1 - sum(SPREAD[s.index] for step in steps for s in step) / window_s
-
-
-def test_similar_lengths_share_a_step():
-    planned = padded_share(BatchPlan(SPREAD, 8, "speech", seed=1).steps())
-    by_chance = [
-        [s._replace(n_frames=round(100 * max(SPREAD[t.index] for t in step) + 20)) for s in step]
-        for step in BatchPlan(SPREAD, 8, "full", seed=1).steps()
-    ]
-    assert planned < 0.2 < 0.4 < padded_share(by_chance)
-
-
-def test_steps_hold_as_many_frames_not_as_many_clips():
+def test_a_step_holds_as_many_clips_as_asked_of_all_lengths():
     steps = BatchPlan(SPREAD, 8, "speech", seed=1).steps()
-    frames = [len(step) * step[0].n_frames for step in steps]
-    assert max(frames) < 2 * min(frames)
-    assert max(map(len, steps)) > 2 * min(map(len, steps))
+    assert {len(step) for step in steps} == {8}
+    spans = [step[0].n_frames / step[-1].n_frames for step in steps]
+    assert sum(span > 2 for span in spans) > len(steps) / 2
 
 
-def test_window_holds_the_longest_clip_and_its_margin():
+def test_windows_hold_each_clip_and_its_margin_longest_first():
     for step in BatchPlan(SPREAD, 8, "speech", seed=1).steps():
-        longest_s = max(SPREAD[sample.index] for sample in step)
-        assert len({sample.n_frames for sample in step}) == 1
-        assert step[0].n_frames % 2 == 0
-        assert longest_s + 0.19 <= step[0].n_frames / 100 <= max(1.0, longest_s + 0.21)
+        assert step == sorted(step, key=lambda sample: -sample.n_frames)
+        for sample in step:
+            assert sample.n_frames % 2 == 0
+            seconds = SPREAD[sample.index]
+            assert seconds + 0.19 <= sample.n_frames / 100 <= max(1.0, seconds + 0.21)
+
+
+def every_cut(n):
+    """All ways to cut n clips into consecutive parts."""
+    if n == 0:
+        yield []
+    for size in range(1, n + 1):
+        for rest in every_cut(n - size):
+            yield [size, *rest]
+
+
+@pytest.mark.parametrize("kind", PART_FRAMES)
+@pytest.mark.parametrize("most", [float("inf"), 3000, 900])
+def test_parts_are_the_cheapest_that_are_allowed(kind, most):
+    def cost(sizes):
+        return sum(areas(frames, sizes)) + PART_FRAMES[kind] * len(sizes)
+
+    def allowed(sizes):
+        return all(
+            size == 1 or area <= most
+            for size, area in zip(sizes, areas(frames, sizes), strict=True)
+        )
+
+    for i in range(0, 90, 9):
+        frames = sorted((round(100 * s) for s in SPREAD[i : i + 9]), reverse=True)
+        found = cut(frames, kind, most)
+        assert allowed(found)
+        assert cost(found) == min(cost(sizes) for sizes in every_cut(9) if allowed(sizes))
+
+
+def test_a_cpu_computes_little_padding_and_a_gpu_few_parts():
+    steps = [[s.n_frames for s in x] for x in BatchPlan(SPREAD, 8, "speech", seed=1).steps()]
+    cuts = {kind: [cut(frames, kind) for frames in steps] for kind in PART_FRAMES}
+    computed = sum(sum(areas(*both)) for both in zip(steps, cuts["cpu"], strict=True))
+    assert sum(map(sum, steps)) / computed > 0.85
+    assert sum(map(len, cuts["cuda"])) < 1.5 * len(steps)
+
+
+def test_the_largest_part_is_what_the_devices_share():
+    plan = BatchPlan([5.0] * 16, 8, "speech", seed=1)
+    assert plan.largest_part("cuda") == 8 * 520
+    assert BatchPlan([5.0] * 16, 8, "speech", 1, n_devices=2).largest_part("cuda") == 4 * 520
 
 
 def test_full_window_is_thirty_seconds_for_exactly_as_many_clips_as_asked():
@@ -74,11 +103,6 @@ def test_full_window_is_thirty_seconds_for_exactly_as_many_clips_as_asked():
 def test_the_first_step_of_all_is_the_largest():
     steps = BatchPlan(SPREAD, 8, "speech", seed=1).steps()
     assert len(steps[0]) * steps[0][0].n_frames == max(len(s) * s[0].n_frames for s in steps)
-
-
-def test_one_clip_far_longer_than_all_others():
-    steps = BatchPlan([1.0] * 15 + [30.0], 8, "speech", seed=1).steps()
-    assert sorted(map(len, steps)) == [1, 15]
 
 
 @pytest.mark.parametrize("n_devices", [2, 3])
