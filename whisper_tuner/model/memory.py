@@ -152,12 +152,11 @@ def activation_bytes(base: BaseModel, config: TrainConfig, part: Part, value: in
     also = [m for m in widths if m in ("q_proj", "out_proj")]  # twice in a decoder layer
     int8 = config.precision == "8bit"
     wide = copies * sum(widths.values())
-    encoder = positions * (ENCODER_VALUES + int8 * INT8_ENCODER_VALUES + wide) + read * KEY_VALUES
-    decoder = (
-        read * KEY_VALUES
-        + positions * copies * len(cross)
-        + tokens * (DECODER_VALUES + int8 * INT8_DECODER_VALUES + wide + copies * len(also))
-    )
+    of_silence = (n_read(part.positions) - part.positions) * copies * len(cross)
+    encoder = positions * (ENCODER_VALUES + int8 * INT8_ENCODER_VALUES + wide)
+    encoder += read * KEY_VALUES + of_silence
+    decoder = tokens * (DECODER_VALUES + int8 * INT8_DECODER_VALUES + wide + copies * len(also))
+    decoder += read * KEY_VALUES + positions * copies * len(cross) + of_silence
     n_encoder, n_decoder = base.n_encoder_layers, base.n_decoder_layers
     if config.checkpointing:
         kept = n_encoder * positions + n_decoder * tokens + max(encoder, decoder)

@@ -20,7 +20,7 @@ from whisper_tuner.model.window import Silence, encoder_window, record_silence
 from whisper_tuner.training.collator import IGNORED, PlannedClips
 
 DDP_PATIENCE_S = 24 * 3600  # the others wait while the first process transcribes
-STEPS_BETWEEN_RECORDINGS = 25  # the silence as the model hears it changes slowly while it learns
+STEPS_BETWEEN_RECORDINGS = 50  # the silence as the model hears it changes slowly while it learns
 MAX_HALVINGS = 2  # times a step is cut in half when the memory does not hold it
 
 
