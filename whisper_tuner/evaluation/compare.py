@@ -40,10 +40,7 @@ class Listener:
         )
 
     def base(self, clips: list[Clip], on_batch: OnBatch | None = None) -> list[str]:
-        """The same weights without the adapter: exactly the base, no second model in memory.
-
-        Always at 30 seconds: in the speech window, which it never learnt, it loops.
-        """
+        """What they say without the adapter, at 30 seconds: exactly the base, no second model."""
         with self.model.disable_adapter():
             return self.tuned(clips, on_batch)
 
@@ -54,28 +51,27 @@ def write_comparison(
     clips: list[Clip],
     base: list[str],
     tuned: list[str],
-    tuned_speech_window: list[str] | None = None,
+    tuned_speech_window: list[str],
 ) -> dict:
     """Score the lists of texts against the transcripts and write `comparison.json` whole.
 
     Rates are fractions: errors of all clips over words (WER) or characters (CER) of all clips.
-    "tuned_speech_window" is only there when the model was also measured so.
+    `base` and `tuned` are texts of 30-second inference.
     """
     references = [clip.text for clip in clips]
     base_score = score(references, base, language)
     tuned_score = score(references, tuned, language)
     rows = zip(clips, base, tuned, strict=True)
+    fast = score(references, tuned_speech_window, language)
     comparison = {
         "language": language,
         "n_clips": len(clips),
         "n_words": base_score.n_words,
         "base": {"wer": base_score.wer, "cer": base_score.cer},
         "tuned": {"wer": tuned_score.wer, "cer": tuned_score.cer},
+        "tuned_speech_window": {"wer": fast.wer, "cer": fast.cer},
         "clips": [_compare_clip(*row, language) for row in rows],
     }
-    if tuned_speech_window is not None:
-        fast = score(references, tuned_speech_window, language)
-        comparison["tuned_speech_window"] = {"wer": fast.wer, "cer": fast.cer}
     temporary = run.comparison_path.with_suffix(".tmp")
     temporary.write_text(json.dumps(comparison, ensure_ascii=False, indent=1), encoding="utf-8")
     temporary.replace(run.comparison_path)

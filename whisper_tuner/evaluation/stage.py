@@ -39,16 +39,14 @@ def measure(
 ) -> None:
     """Transcribe with the adapter, write `comparison.json`, and say the result.
 
-    A model that learnt the speech window is heard in it as well; another would only loop there.
+    The rates are of 30-second inference; the speech window's is given beside them.
     """
     context.enter("evaluating")
     config = context.run.read_spec().config
     context.emit(Note("note_transcribing_tuned", {"n": len(clips)}))
     tuned = listener.tuned(clips, lambda *n: context.progress("stage_tuned_transcripts", *n))
-    fast = None
-    if config.window == "speech":
-        context.emit(Note("note_transcribing_fast", {"n": len(clips)}))
-        fast = listener.tuned(clips, lambda *n: context.progress("stage_fast", *n), "speech")
+    context.emit(Note("note_transcribing_fast", {"n": len(clips)}))
+    fast = listener.tuned(clips, lambda *n: context.progress("stage_fast", *n), "speech")
     result = write_comparison(context.run, config.language, clips, base_texts, tuned, fast)
     rates = {"base_wer": result["base"]["wer"], "tuned_wer": result["tuned"]["wer"]}
     context.emit(Note("note_result", {**rates, "n": len(clips)}))

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from whisper_tuner.config import TrainConfig
+from whisper_tuner.config import WINDOWS, TrainConfig
 from whisper_tuner.model.catalogue import BaseModel, base_model
 from whisper_tuner.model.flops import forward_flops, training_flops
 from whisper_tuner.model.memory import (
@@ -109,17 +109,20 @@ def _fastest_that_fits(
 ) -> tuple[TrainConfig, float, float]:
     """What fits into `share` of the memory in the least time, else the smallest.
 
-    Returns the config, its peak bytes and the seconds of its steps.
+    The fewest parts without checkpointing, or with it. Returns the config, its peak bytes and the
+    seconds of its steps.
     """
-    choices = []
-    for n_parts, cut_so in parts.items():
-        for checkpointing in sorted({config.checkpointing, True}):
+    tried, fitting = [], []
+    for checkpointing in sorted({config.checkpointing, True}):
+        for n_parts, cut_so in parts.items():
             choice = replace(config, gradient_accumulation=n_parts, checkpointing=checkpointing)
             peak = peak_bytes(choice, cut_so, device.kind)
-            choices.append((choice, peak, _training_s(choice, cut_so, n_clips, device)))
-    fitting = [item for item in choices if item[1] <= share * device.memory_gb * 1e9]
+            tried.append((choice, peak, _training_s(choice, cut_so, n_clips, device)))
+            if peak <= share * device.memory_gb * 1e9:
+                fitting.append(tried[-1])
+                break
     if not fitting:
-        return min(choices, key=lambda item: item[1])
+        return min(tried, key=lambda item: item[1])
     return min(fitting, key=lambda item: item[2])
 
 
@@ -158,14 +161,11 @@ def _training_s(config: TrainConfig, parts: Sequence[Part], n_clips: int, device
 
 
 def _other_s(config: TrainConfig, test: Sequence[Clip], device: Device) -> float:
-    """Loading, and transcribing the held-out clips: at 30 seconds with the base, after every epoch
-    (some of them) and at the end; in the speech window once more, if that was learnt."""
+    """Loading, and transcribing the held-out clips: with the base and at the end at 30 seconds, at
+    the end once more in the speech window, and some of them after every epoch, as it is trained."""
     scored = config.epochs * min(1.0, config.n_score_clips / len(test))
-    full_s = _transcription_s(config, group_clips(test, "full"), device)
-    speech_s = 0.0
-    if config.window == "speech":
-        speech_s = _transcription_s(config, group_clips(test, "speech"), device)
-    return START_S + (2 + scored) * full_s + speech_s
+    s = {w: _transcription_s(config, group_clips(test, w), device) for w in WINDOWS}
+    return START_S + 2 * s["full"] + s["speech"] + scored * s[config.window]
 
 
 def _transcription_s(config: TrainConfig, clips: list[ClipGroup], device: Device) -> float:

@@ -97,16 +97,6 @@ def test_the_tuned_model_is_measured_in_both_windows(hub_cache, tmp_path):
     assert stages == ["stage_tuned_transcripts", "stage_fast"]
 
 
-def test_a_model_trained_at_30_seconds_is_measured_there_only(hub_cache, tmp_path):
-    run = make_run(tmp_path, (0.3,), window="full")
-    listener = listener_for(run)
-    heard = Heard(listener.model)
-    with working(run) as context:
-        measure(context, listener, read_clips(run.dataset_dir), ["uno due"])
-    assert [shape[-1] for shape in heard.shapes] == [3000]
-    assert "tuned_speech_window" not in run.read_comparison()
-
-
 def test_a_stop_while_measuring_leaves_no_comparison(hub_cache, tmp_path):
     run = make_run(tmp_path, (0.3,))
     with working(run) as context:
