@@ -14,7 +14,13 @@ from transformers import WhisperForConditionalGeneration, WhisperProcessor
 from whisper_tuner.audio import SAMPLE_RATE, read_flac
 from whisper_tuner.data.clips import Clip
 from whisper_tuner.model.features import clip_features, excerpts
-from whisper_tuner.model.frames import FULL_FRAMES, window_frames
+from whisper_tuner.model.frames import (
+    FRAMES_PER_POSITION,
+    FULL_FRAMES,
+    FULL_POSITIONS,
+    n_read,
+    window_frames,
+)
 from whisper_tuner.model.load import autocast
 from whisper_tuner.model.window import Silence, encoder_window, record_silence
 
@@ -111,14 +117,14 @@ def listen_to_silence(
 def batches(durations_s: list[float], n_at_once: int, window: str) -> Iterator[list[int]]:
     """Places in `durations_s`, batch by batch, longest first: a batch waits for its longest.
 
-    A batch has at most the frames of `n_at_once` clips of 30 seconds: the decoder keeps keys and
-    values of every encoder position, so memory goes by frames and short clips share it by the many.
+    The decoder keeps keys and values of every position that it reads, so memory goes by these: a
+    batch has at most those of `n_at_once` clips of 30 seconds, and short clips are heard by the many.
     Clips much shorter than the longest wait for the next batch: they would be mostly silence.
     """
     order = sorted(range(len(durations_s)), key=lambda i: -durations_s[i])
     while order:
         n_frames = window_frames(durations_s[order[0]], window)
-        fitting = order[: n_at_once * FULL_FRAMES // n_frames]
+        fitting = order[: n_at_once * FULL_POSITIONS // n_read(n_frames // FRAMES_PER_POSITION)]
         batch = [i for i in fitting if SPREAD * window_frames(durations_s[i], window) >= n_frames]
         yield batch
         order = order[len(batch) :]
