@@ -118,7 +118,7 @@ def batches(durations_s: list[float], n_at_once: int, window: str) -> Iterator[l
     """Places in `durations_s`, batch by batch, longest first: a batch waits for its longest.
 
     The decoder keeps keys and values of every position that it reads, so memory goes by these: a
-    batch has at most those of `n_at_once` clips of 30 seconds, and short clips are heard by the many.
+    batch has at most those of `n_at_once` clips of 30 seconds, and many short clips share one.
     Clips much shorter than the longest wait for the next batch: they would be mostly silence.
     """
     order = sorted(range(len(durations_s)), key=lambda i: -durations_s[i])
