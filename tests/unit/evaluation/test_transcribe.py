@@ -146,7 +146,7 @@ def test_batches_in_the_speech_window_go_by_what_is_read():
         *[5] * 4,
         *[7] * 5,
         5,
-    ]  # 30 s, 4.3 s, 1 s: the floor
+    ]  # of 30, 4.3 and 1 s
     assert sorted(i for batch in found for i in batch) == list(range(61))
     for batch in found:
         longest_s = max(durations_s[i] for i in batch)
