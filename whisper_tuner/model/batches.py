@@ -18,6 +18,7 @@ from whisper_tuner.model.frames import window_frames
 # What a part costs beside its frames, in frames: on a CPU to read the silence, on a GPU to launch
 # it all (large-v2 on a T4: `planner.LAYER_S`).
 PART_FRAMES = {"cpu": 200, "cuda": 3000}
+MAX_HALVINGS = 2  # times parts are halved in a training when the memory does not hold one
 
 
 class Sample(NamedTuple):

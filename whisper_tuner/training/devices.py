@@ -15,12 +15,12 @@ from contextlib import suppress
 import psutil
 
 from whisper_tuner.errors import TrainingError
+from whisper_tuner.model.batches import MAX_HALVINGS
 from whisper_tuner.runs.context import RANK_FAILURE_NAME, WorkerContext
 from whisper_tuner.runs.events import TERMINAL_STATES, EventWriter, Failed, Note, read_events
 from whisper_tuner.runs.jobs import last_state, sigterm_blocked
 from whisper_tuner.runs.locks import die_with_parent
 
-MAX_HALVINGS = 2
 POLL_S = 0.2
 
 

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from transformers import Seq2SeqTrainer, Seq2SeqTrainingArguments, WhisperProcessor
 
 from whisper_tuner.config import TrainConfig
-from whisper_tuner.model.batches import areas, cut
+from whisper_tuner.model.batches import MAX_HALVINGS, areas, cut
 from whisper_tuner.model.features import HOP, excerpts, log_mel, mel_filters, pad_audio
 from whisper_tuner.model.frames import FULL_FRAMES
 from whisper_tuner.model.load import half_dtype
@@ -21,7 +21,6 @@ from whisper_tuner.training.collator import IGNORED, PlannedClips
 
 DDP_PATIENCE_S = 24 * 3600  # the others wait while the first process transcribes
 STEPS_BETWEEN_RECORDINGS = 50  # the silence as the model hears it changes slowly while it learns
-MAX_HALVINGS = 2  # times a step is cut in half when the memory does not hold it
 
 
 def token_mean_loss(
@@ -38,17 +37,6 @@ def token_mean_loss(
         logits, labels.flatten(), ignore_index=IGNORED, reduction="sum"
     )
     return total / ((labels != IGNORED).sum() if num_items_in_batch is None else num_items_in_batch)
-
-
-def trim(part: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """A part without what only longer clips of its step needed: silence and label padding."""
-    n_frames = int(part["n_frames"].max())
-    n_tokens = max(1, int((part["labels"] != IGNORED).sum(dim=1).max()))
-    return {
-        "audio": part["audio"][:, : n_frames * HOP],
-        "decoder_input_ids": part["decoder_input_ids"][:, :n_tokens],
-        "labels": part["labels"][:, :n_tokens],
-    }
 
 
 class WhisperTrainer(Seq2SeqTrainer):
@@ -139,17 +127,24 @@ class WhisperTrainer(Seq2SeqTrainer):
         inputs: dict[str, torch.Tensor],
         num_items_in_batch: torch.Tensor | int | None,
     ) -> torch.Tensor:
-        sizes = self._sizes(inputs)
-        parts = list(zip(*(tensor.split(sizes) for tensor in inputs.values()), strict=True))
+        whisper = self.accelerator.unwrap_model(model)
+        n_frames = inputs["n_frames"].tolist()
+        n_tokens = (inputs["labels"] != IGNORED).sum(dim=1).tolist()
         losses = []
-        for i, tensors in enumerate(parts):
-            part = trim(dict(zip(inputs, tensors, strict=True)))
-            n_frames = part["audio"].shape[-1] // HOP
-            is_last = i == len(parts) - 1
+        begin = 0
+        for size in self._sizes(inputs):
+            end = begin + size
+            longest = max(1, *n_tokens[begin:end])
+            part = {
+                "audio": inputs["audio"][begin:end, : n_frames[begin] * HOP],
+                "decoder_input_ids": inputs["decoder_input_ids"][begin:end, :longest],
+                "labels": inputs["labels"][begin:end, :longest],
+            }
+            is_last = end == len(n_frames)
             sync = contextlib.nullcontext() if is_last else self.accelerator.no_sync(model)
-            whisper = self.accelerator.unwrap_model(model)
-            with sync, encoder_window(whisper, n_frames, self._silence):
+            with sync, encoder_window(whisper, n_frames[begin], self._silence):
                 losses.append(super().training_step(model, part, num_items_in_batch))
+            begin = end
         return torch.stack(losses).sum()
 
     def compute_loss(self, model: torch.nn.Module, inputs: dict, *args: Any, **kwargs: Any) -> Any:
