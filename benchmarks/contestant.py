@@ -227,8 +227,7 @@ def our_trainer(task: Task, device: torch.device, scratch: Path, answers: TextIO
     base = load_base(config.base, config.language, config.precision, device)
     model = add_lora(base, config.base, config.lora)
     clips = read_clips(Path(task.dataset_dir), "train")
-    durations_s = [clip.duration_s for clip in clips]
-    plan = BatchPlan(durations_s, config.batch_size, config.window, config.seed)
+    plan = BatchPlan.of(config, [clip.duration_s for clip in clips])
     steps = planned_steps(plan, config.max_steps)
     collator = Collator(processor, Path(task.dataset_dir), model.config.decoder_start_token_id)
     kind = InMemoryTrainer if task.role == "memory" else WhisperTrainer

@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.turns import QUICK_BASE, REPOSITORY, race_environment
 from whisper_tuner import steps
-from whisper_tuner.config import LoraSettings, TrainConfig
+from whisper_tuner.config import TrainConfig
 from whisper_tuner.data.clips import Clip, read_clips
 from whisper_tuner.evaluation.metrics import clip_score, score
 from whisper_tuner.runs.folder import Run
@@ -50,9 +50,7 @@ def configurations(options: argparse.Namespace) -> list[TrainConfig]:
         epochs=options.epochs,
         window="speech",
     )
-    seeds_recipe = replace(
-        ours, window="full", epochs=options.seed_epochs, lora=LoraSettings(dropout=0.05)
-    )
+    seeds_recipe = replace(ours, window="full", vary_speed=False, epochs=options.seed_epochs)
     return [replace(way, seed=s) for s in options.seeds for way in (seeds_recipe, ours)]
 
 

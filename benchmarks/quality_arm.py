@@ -72,7 +72,7 @@ def train(work: Path, config: TrainConfig) -> None:
     base = load_base(config.base, config.language, config.precision, CPU)
     model = add_lora(base, config.base, config.lora)
     clips = read_clips(work / "dataset", "train")
-    plan = BatchPlan([c.duration_s for c in clips], config.batch_size, config.window, config.seed)
+    plan = BatchPlan.of(config, [clip.duration_s for clip in clips])
 
     def save(epoch: int, step: int) -> None:
         save_adapter(model, processor, folder / f"epoch-{epoch}", step)

@@ -132,7 +132,7 @@ def load_epoch(run: Run) -> dict:
     def work() -> dict:
         clips = read_clips(run.dataset_dir, "train")
         durations_s = [clip.duration_s for clip in clips]
-        plan = BatchPlan(durations_s, config.batch_size, config.window, config.seed)
+        plan = BatchPlan.of(config, durations_s)
         trainer = WhisperTrainer(
             model=torch.nn.Linear(1, 1),
             args=training_arguments(config, run.dir / "checkpoints", torch.device("cpu")),

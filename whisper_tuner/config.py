@@ -41,6 +41,8 @@ class TrainConfig:
     again in the backward pass, for a tenth of their memory. Neither changes what is learnt.
     `n_devices`: GPUs (or CPU processes) that share every step; the parts are of each device.
     `stop_early`: end when the error on clips set aside for it no longer falls, keep the best.
+    `vary_speed`: every clip is heard a tenth slower, as it is, or a tenth faster, drawn anew for
+    each epoch: few recordings, heard often, teach more so (benchmarks/README.md).
     `window`: "full" feeds the encoder 30 seconds for every clip, as Whisper was trained; "speech"
     feeds it only as many frames as the longest clip of the batch needs (`model/window.py`).
     `n_score_clips`: held-out clips transcribed after each epoch for the WER curve on the page.
@@ -60,6 +62,7 @@ class TrainConfig:
     learning_rate: float = 1e-3
     warmup_share: float = 0.1
     window: str = "speech"
+    vary_speed: bool = True
     n_score_clips: int = 16
     max_steps: int = 0
     seed: int = 42

@@ -89,6 +89,11 @@ def _train_arguments(sub: argparse.ArgumentParser) -> None:
         action="store_true",
         help="train all epochs, even when the error no longer falls",
     )
+    sub.add_argument(
+        "--same-speed",
+        action="store_true",
+        help="always hear recordings as they are, not up to a tenth slower or faster",
+    )
     sub.add_argument("--max-steps", type=int, default=0, help="end early after so many steps")
     sub.add_argument("--seed", type=int, default=TrainConfig.seed)
     sub.add_argument(

@@ -103,6 +103,7 @@ def config_from(options: argparse.Namespace, device: Device) -> TrainConfig:
         gradient_accumulation=options.gradient_accumulation,
         n_devices=device.n_devices if options.devices is None else options.devices,
         stop_early=not options.no_early_stop,
+        vary_speed=not options.same_speed,
         learning_rate=options.learning_rate,
         window=options.window,
         max_steps=options.max_steps,

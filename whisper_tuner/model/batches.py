@@ -13,16 +13,19 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from whisper_tuner.model.frames import window_frames
+from whisper_tuner.config import TrainConfig
+from whisper_tuner.model.frames import FULL_S, window_frames
 
 # What a part costs beside its frames, in frames: on a CPU to read the silence, on a GPU to launch
 # it all (large-v2 on a T4: `planner.LAYER_S`).
 PART_FRAMES = {"cpu": 200, "cuda": 3000}
 MAX_HALVINGS = 2  # times parts are halved in a training when the memory does not hold one
+# Speed perturbation (Ko et al., Audio Augmentation for Speech Recognition, Interspeech 2015).
+SPEEDS = (0.9, 1.0, 1.1)
 
 
 class Sample(NamedTuple):
-    """One clip in a step: its place in the dataset and the frames of its window.
+    """One clip in a step: its place in the dataset, its window's frames, and how fast it is played.
 
     One that is not `counted` fills a place and must teach nothing: a step of few clips that many
     devices share has not enough for all.
@@ -30,6 +33,7 @@ class Sample(NamedTuple):
 
     index: int
     n_frames: int
+    speed: float = 1.0
     counted: bool = True
 
 
@@ -37,6 +41,7 @@ class BatchPlan:
     """A batch sampler: per step, one batch of `Sample`s for each device, longest first.
 
     `durations_s`: seconds of each clip. The last step of an epoch may have fewer than `batch_size`.
+    Of `speeds` each clip gets one, anew in each epoch.
     """
 
     def __init__(
@@ -46,14 +51,24 @@ class BatchPlan:
         window: str,
         seed: int,
         n_devices: int = 1,
+        speeds: Sequence[float] = (1.0,),
     ) -> None:
-        self.frames = [window_frames(seconds, window) for seconds in durations_s]
+        self.durations_s = durations_s
         self.batch_size = batch_size
         self.window = window
         self.seed = seed
         self.n_devices = n_devices
+        self.speeds = speeds
         self.n_steps = math.ceil(len(durations_s) / batch_size)
         self.epoch = 0
+
+    @classmethod
+    def of(cls, config: TrainConfig, durations_s: Sequence[float]) -> "BatchPlan":
+        """The plan of a training."""
+        speeds = SPEEDS if config.vary_speed else (1.0,)
+        return cls(
+            durations_s, config.batch_size, config.window, config.seed, config.n_devices, speeds
+        )
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
@@ -72,9 +87,10 @@ class BatchPlan:
         The first epoch begins with its largest step: what does not fit fails at once.
         """
         draw = random.Random(f"{self.seed} {self.epoch}")
-        order = draw.sample(range(len(self.frames)), len(self.frames))
-        chosen = [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
-        steps = [sorted(map(self._sample, step), key=lambda s: -s.n_frames) for step in chosen]
+        n_clips = len(self.durations_s)
+        order = [self._sample(i, draw) for i in draw.sample(range(n_clips), n_clips)]
+        chosen = [order[i : i + self.batch_size] for i in range(0, n_clips, self.batch_size)]
+        steps = [sorted(step, key=lambda sample: -sample.n_frames) for step in chosen]
         if self.epoch == 0:
             largest = max(range(len(steps)), key=lambda i: len(steps[i]) * steps[i][0].n_frames)
             steps[0], steps[largest] = steps[largest], steps[0]
@@ -85,8 +101,11 @@ class BatchPlan:
         batches = ([sample.n_frames for sample in batch] for batch in self)
         return max(max(areas(frames, cut(frames, kind))) for frames in batches)
 
-    def _sample(self, index: int) -> Sample:
-        return Sample(index, self.frames[index])
+    def _sample(self, index: int, draw: random.Random) -> Sample:
+        seconds, speed = self.durations_s[index], draw.choice(self.speeds)
+        if seconds / speed > FULL_S:
+            speed = 1.0
+        return Sample(index, window_frames(seconds / speed, self.window), speed)
 
 
 def cut(frames: Sequence[int], kind: str, most: float = math.inf) -> list[int]:

@@ -84,8 +84,7 @@ def parts_of_epoch(config: TrainConfig, clips: Sequence[Clip], kind: str) -> dic
 
     From the one asked for, parts are halved and halved again, down to one clip.
     """
-    durations_s = [clip.duration_s for clip in clips]
-    plan = BatchPlan(durations_s, config.batch_size, config.window, config.seed, config.n_devices)
+    plan = BatchPlan.of(config, [clip.duration_s for clip in clips])
     batches, largest = list(plan), plan.largest_part(kind)
     n_parts = config.gradient_accumulation
     parts = {n_parts: _cut_batches(batches, clips, kind, largest / n_parts)}

@@ -7,7 +7,7 @@ import torch
 from torch.utils.data import Dataset
 from transformers import WhisperProcessor
 
-from whisper_tuner.audio import read_flac
+from whisper_tuner.audio import change_speed, read_flac
 from whisper_tuner.data.clips import Clip
 from whisper_tuner.model.batches import BatchPlan, Sample
 from whisper_tuner.model.features import pad_audio
@@ -57,7 +57,10 @@ class Collator:
         """What `training.trainer` cuts into parts: `audio` of shape (batch, frames * 160) and
         `n_frames` of each clip's window; the log-mel is made on the model's device.
         """
-        audios = [read_flac(self.dataset_dir / clip.audio) for clip, _ in batch]
+        audios = [
+            change_speed(read_flac(self.dataset_dir / clip.audio), sample.speed)
+            for clip, sample in batch
+        ]
         labels = self._labels([clip.text for clip, _ in batch])
         counted = torch.tensor([sample.counted for _, sample in batch])
         pad_id = self.processor.tokenizer.pad_token_id

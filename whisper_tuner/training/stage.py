@@ -117,8 +117,7 @@ def _fit(
 ) -> int:
     """Train until the end, or until asked to stop; returns the steps behind the weights kept."""
     run, model = context.run, listener.model
-    durations_s = [clip.duration_s for clip in clips]
-    plan = BatchPlan(durations_s, config.batch_size, config.window, config.seed, config.n_devices)
+    plan = BatchPlan.of(config, [clip.duration_s for clip in clips])
     arguments = training_arguments(config, run.dir / "checkpoints", find_torch_device())
     ending = Ending(context, config.n_devices)
     trainer = WhisperTrainer(

@@ -37,9 +37,7 @@ def build(run, config, tmp_path, poison=False, trainer_class=WhisperTrainer):
     trainer = trainer_class(
         model=model,
         args=training_arguments(config, tmp_path / "out", CPU),
-        train_dataset=PlannedClips(
-            clips, BatchPlan(durations_s, config.batch_size, config.window, config.seed)
-        ),
+        train_dataset=PlannedClips(clips, BatchPlan.of(config, durations_s)),
         data_collator=Collator(processor, run.dataset_dir, 50258),
         processing_class=processor,
         n_parts=config.gradient_accumulation,
