@@ -6,8 +6,8 @@ The same base is trained on the same clips both ways, several seeds each: in 30-
 the seed's recipe does (random batches of 8, 3 epochs, dropout 0.05; without its checkpointing,
 which a CPU does not need, so the ratio is modest), and in the speech window with our defaults.
 Every process has one thread, and time is its own CPU time: two run side by side on a machine that
-may be busy. The held-out clips are transcribed at 30 s in the middle and at the end of every
-training, and in the speech window at its end.
+may be busy. The held-out clips are transcribed at the end of every training, at 30 s and in the
+speech window, and in the middle of ours at 30 s.
 `--work` keeps every training and every transcript, so that a broken run goes on where it was.
 
 `--source`: a folder with audio and a metadata.csv that has a `split` column, at least 150 clips
@@ -37,7 +37,6 @@ from whisper_tuner.runs.folder import Run
 
 WINDOWS = ("full", "speech")
 SEED_EPOCHS = 3
-N_POINTS = 2  # of a curve
 N_RESAMPLES = 10_000
 
 
@@ -65,8 +64,9 @@ def run_arm(work: Path, config: TrainConfig, environment: dict[str, str]) -> Non
 
 
 def points(config: TrainConfig) -> list[int]:
-    """The epochs behind which a training is heard; the last is one."""
-    return sorted({-(-config.epochs * i // N_POINTS) for i in range(1, N_POINTS + 1)})
+    """The epochs behind which a training is heard: of ours the middle too."""
+    middle = -(-config.epochs // 2)
+    return sorted({config.epochs} if config.window == "full" else {middle, config.epochs})
 
 
 def _child(

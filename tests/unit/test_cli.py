@@ -91,12 +91,14 @@ def test_plan_says_what_a_training_takes_and_starts_nothing(capsys, prepared):
     code, out, err = call(capsys, *arguments, "openai/whisper-tiny")
     assert (code, err) == (0, "")
     assert "of memory; about" in out.splitlines()[0]
-    code, out, _ = call(capsys, *arguments, "openai/whisper-tiny", "--json", "--no-early-stop")
+    code, out, _ = call(
+        capsys, *arguments, "openai/whisper-tiny", "--json", "--no-early-stop", "--same-speed"
+    )
     answer = json.loads(out)
     assert code == 0
     assert answer["fits"] and answer["total_s"] > answer["train_s"] > 0
     assert answer["config"]["base"] == "openai/whisper-tiny"
-    assert answer["config"]["stop_early"] is False
+    assert answer["config"]["stop_early"] is answer["config"]["vary_speed"] is False
     assert answer["config"]["n_devices"] == 1
     assert not prepared.spec_path.exists()
 

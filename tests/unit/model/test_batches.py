@@ -1,12 +1,14 @@
 """The plan of steps and their parts: every clip once, by chance, the same for every process."""
 
 import random
+from dataclasses import replace
 from itertools import chain
 
 import pytest
 
+from whisper_tuner.config import TrainConfig
 from whisper_tuner.model.batches import PART_FRAMES, BatchPlan, areas, cut
-from whisper_tuner.model.frames import FULL_FRAMES
+from whisper_tuner.model.frames import FULL_FRAMES, window_frames
 
 _draw = random.Random(3)
 SPREAD = [_draw.uniform(0.6, 12) for _ in range(200)]  # seconds
@@ -92,6 +94,27 @@ def test_the_largest_part_is_what_the_devices_share():
     plan = BatchPlan([5.0] * 16, 8, "speech", seed=1)
     assert plan.largest_part("cuda") == 8 * 520
     assert BatchPlan([5.0] * 16, 8, "speech", 1, n_devices=2).largest_part("cuda") == 4 * 520
+
+
+def test_speeds_are_drawn_anew_for_every_epoch_and_change_the_window():
+    config = TrainConfig("openai/whisper-tiny", "it", "32bit")
+    plan = BatchPlan.of(config, SPREAD)
+    speeds = []
+    for epoch in range(2):
+        plan.set_epoch(epoch)
+        samples = sorted(chain(*plan.steps()))
+        speeds.append([sample.speed for sample in samples])
+        for sample in samples:
+            assert sample.n_frames == window_frames(SPREAD[sample.index] / sample.speed, "speech")
+    assert set(speeds[0]) == {0.9, 1.0, 1.1}
+    assert sum(a != b for a, b in zip(*speeds, strict=True)) > 100  # two thirds of 200
+    same = BatchPlan.of(replace(config, vary_speed=False), SPREAD)
+    assert {sample.speed for sample in chain(*same.steps())} == {1.0}
+
+
+def test_a_clip_that_would_outlast_30_seconds_keeps_its_speed():
+    plan = BatchPlan([29.0] * 60, 8, "speech", seed=1, speeds=(0.9, 1.1))
+    assert {sample.speed for sample in chain(*plan.steps())} == {1.0, 1.1}
 
 
 def test_full_window_is_thirty_seconds_for_exactly_as_many_clips_as_asked():

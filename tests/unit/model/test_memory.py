@@ -137,7 +137,7 @@ def test_parts_are_those_of_training(n_devices, window):
     clips = [Clip(0.5 + (7 * i) % 29, i % 50) for i in range(120)]
     config = replace(CONFIG, n_devices=n_devices, window=window, batch_size=8)
     by_number = memory.parts_of_epoch(config, clips, "cuda")
-    plan = BatchPlan([clip.duration_s for clip in clips], 8, window, 42, n_devices)
+    plan = BatchPlan.of(config, [clip.duration_s for clip in clips])
     largest = plan.largest_part("cuda")
     assert list(by_number)[:3] == [1, 2, 4]
     assert {part.n_clips for part in list(by_number.values())[-1]} == {1}

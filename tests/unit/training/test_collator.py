@@ -89,3 +89,17 @@ def test_a_clip_that_does_not_count_has_no_labels(collator, batch):
     labels = collator([batch[0], (clip, sample._replace(counted=False))])["labels"]
     assert (labels[0] != IGNORED).any()
     assert (labels[1] == IGNORED).all()
+
+
+def test_a_slower_clip_is_longer_by_its_speed(collator, clips):
+    clip = clips[0]
+    heard = {
+        speed: collator([(clip, Sample(0, 3000, speed))])["audio"][0] for speed in (0.9, 1.0, 1.1)
+    }
+    n_samples = {speed: int(audio.nonzero().max()) + 1 for speed, audio in heard.items()}
+    for speed in (0.9, 1.1):
+        assert n_samples[speed] == pytest.approx(n_samples[1.0] / speed, rel=0.01)
+    assert torch.equal(
+        heard[1.0][: n_samples[1.0]],
+        torch.from_numpy(read_flac(collator.dataset_dir / clip.audio))[: n_samples[1.0]],
+    )
