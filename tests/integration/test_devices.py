@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
@@ -18,9 +19,16 @@ def config(tiny_config):
     return replace(tiny_config, epochs=2, lora=LoraSettings(dropout=0.0), warmup_share=0.0)
 
 
-@pytest.mark.parametrize("precision", ["32bit", "8bit"])
-def test_two_processes_learn_what_one_learns(prepared, config, precision):
-    config = replace(config, precision=precision)
+@pytest.mark.parametrize(
+    ("precision", "window", "tolerance"),
+    [
+        ("32bit", "full", 1e-6),
+        ("32bit", "speech", 1e-2),  # two processes cut a step into other parts: other windows
+        ("8bit", "speech", 1e-2),
+    ],
+)
+def test_two_processes_learn_what_one_learns(prepared, config, precision, window, tolerance):
+    config = replace(config, precision=precision, window=window)
     both = steps.again(prepared)
     steps.train(prepared, config)
     assert wait_for_end(prepared).state == "done", "\n".join(jobs.log_tail(prepared))
@@ -39,8 +47,8 @@ def test_two_processes_learn_what_one_learns(prepared, config, precision):
     one = load_file(prepared.adapter_dir / "adapter_model.safetensors")
     two = load_file(both.adapter_dir / "adapter_model.safetensors")
     assert one.keys() == two.keys()
-    for name, weight in one.items():
-        assert two[name] == pytest.approx(weight, abs=1e-5), name
+    far = sum(np.square(two[name] - weight).sum() for name, weight in one.items())
+    assert far < tolerance**2 * sum(np.square(weight).sum() for weight in one.values())
 
 
 def test_stop_ends_all_processes_and_keeps_what_was_learnt(prepared, config):

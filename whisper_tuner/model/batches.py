@@ -54,7 +54,7 @@ class BatchPlan:
         speeds: Sequence[float] = (1.0,),
     ) -> None:
         self.durations_s = durations_s
-        self.batch_size = batch_size
+        self._per_step = batch_size  # accelerate drops unequal batches of what has a `batch_size`
         self.window = window
         self.seed = seed
         self.n_devices = n_devices
@@ -89,7 +89,7 @@ class BatchPlan:
         draw = random.Random(f"{self.seed} {self.epoch}")
         n_clips = len(self.durations_s)
         order = [self._sample(i, draw) for i in draw.sample(range(n_clips), n_clips)]
-        chosen = [order[i : i + self.batch_size] for i in range(0, n_clips, self.batch_size)]
+        chosen = [order[i : i + self._per_step] for i in range(0, n_clips, self._per_step)]
         steps = [sorted(step, key=lambda sample: -sample.n_frames) for step in chosen]
         if self.epoch == 0:
             largest = max(range(len(steps)), key=lambda i: len(steps[i]) * steps[i][0].n_frames)
