@@ -42,7 +42,7 @@ class TrainConfig:
     `n_devices`: GPUs (or CPU processes) that share every step; the parts are of each device.
     `stop_early`: end when the error on clips set aside for it no longer falls, keep the best.
     `vary_speed`: every clip is heard a tenth slower, as it is, or a tenth faster, drawn anew for
-    each epoch: few recordings, heard often, teach more so (benchmarks/README.md).
+    each epoch, as is usual where recordings are few.
     `window`: "full" feeds the encoder 30 seconds for every clip, as Whisper was trained; "speech"
     feeds it only as many frames as the longest clip of the batch needs (`model/window.py`).
     `n_score_clips`: held-out clips transcribed after each epoch for the WER curve on the page.
