@@ -44,7 +44,7 @@ class TrainConfig:
     `vary_speed`: every clip is heard a tenth slower, as it is, or a tenth faster, drawn anew for
     each epoch, as is usual where recordings are few.
     `window`: "full" feeds the encoder 30 seconds for every clip, as Whisper was trained; "speech"
-    feeds it only as many frames as the longest clip of the batch needs (`model/window.py`).
+    feeds it only as many frames as the longest clip of a part needs (`model/window.py`).
     `n_score_clips`: held-out clips transcribed after each epoch for the WER curve on the page.
     `max_steps`: ends the training early when above 0.
     """

@@ -2,7 +2,7 @@
 
 A step learns from clips drawn by chance, of all lengths, as the 2023 recipe's does. It is computed
 in parts of similar length, one window each, because padding is what a Whisper training spends most
-of its time on; the gradient is the step's, whatever its parts. Everything is drawn from (seed,
+of its time on; the gradient is the step's, nearly whatever its parts. All is drawn from (seed,
 epoch), so that every process of a training, and a resumed one, sees the same plan.
 """
 

@@ -43,10 +43,11 @@ class WhisperTrainer(Seq2SeqTrainer):
     """The stock Trainer on `PlannedClips`, its steps in parts, each in its own encoder window.
 
     Parts of similar length save padding; `n_parts` asks for parts of at most that share of the
-    largest, to fit into memory. Neither changes the gradient. When the device's memory does not
-    hold a part, the step is computed again in parts half as large, `MAX_HALVINGS` times at most;
-    `on_halved` hears how many the largest then takes. Several devices cannot: the others would wait
-    for ever, so there the error ends the training.
+    largest, to fit into memory. Neither changes the gradient, but for what one window differs from
+    another (`model/window.py`). When the device's memory does not hold a part, the step is computed
+    again in parts half as large, `MAX_HALVINGS` times at most; `on_halved` hears how many the
+    largest then takes. Several devices cannot: the others would wait for ever, so there the error
+    ends the training.
     """
 
     def __init__(
