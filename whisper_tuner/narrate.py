@@ -6,7 +6,16 @@ from whisper_tuner.locales import text
 from whisper_tuner.model.catalogue import base_model
 from whisper_tuner.model.planner import Plan
 from whisper_tuner.runs.device import Device
-from whisper_tuner.runs.events import Event, Failed, Note, Progress, Score, StateChanged, Step
+from whisper_tuner.runs.events import (
+    Event,
+    Failed,
+    Note,
+    Progress,
+    Resumed,
+    Score,
+    StateChanged,
+    Step,
+)
 from whisper_tuner.runs.jobs import Status
 
 
@@ -28,6 +37,8 @@ def event_sentence(event: Event, lang: str = "en") -> str:
         case Step():
             remaining = duration(event.remaining_s)
             return text("event_step", lang, **{**event.__dict__, "remaining": remaining})
+        case Resumed(step):
+            return text("event_resumed", lang, step=step)
         case Score():
             return text("event_score", lang, **event.__dict__)
 

@@ -88,6 +88,21 @@ def train(run: Run, config: TrainConfig) -> None:
     jobs.start(run)
 
 
+def resume(run: Run) -> bool:
+    """Go on with a training that was interrupted, stopped or failed, from its newest checkpoint
+    that verifies, else from its beginning; False when a second press found it going on.
+
+    Raises RunError when it was never started or has reached its end.
+    """
+    run.read_spec()
+    status = jobs.status(run)
+    if status.alive:
+        return False
+    if not jobs.can_resume(status):
+        raise RunError("run_has_ended", run=run.id)
+    return jobs.start(run)
+
+
 def again(run: Run) -> Run:
     """A new run on the same dataset, for other settings. The clips are hard links."""
     new = Run.create(run.dir.parent)

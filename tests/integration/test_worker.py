@@ -18,12 +18,21 @@ from whisper_tuner.config import LoraSettings
 from whisper_tuner.data.clips import read_clips
 from whisper_tuner.errors import RunError
 from whisper_tuner.model.catalogue import base_model
-from whisper_tuner.runs import jobs
-from whisper_tuner.runs.events import Note, Score, StateChanged, Step, read_events
+from whisper_tuner.runs import checkpoints, jobs
+from whisper_tuner.runs.events import (
+    Note,
+    Resumed,
+    Score,
+    StateChanged,
+    Step,
+    read_events,
+    without_lost_steps,
+)
 from whisper_tuner.runs.folder import Run
 from whisper_tuner.runs.tryout import TryOut
 
 PATIENCE_S = 240
+ADAPTER_NAME = "adapter_model.safetensors"
 
 
 def wait_until(condition, what: str) -> None:
@@ -54,7 +63,8 @@ def test_trains_and_compares(prepared, tiny_config, precision):
     records = read_events(prepared.events_path)
     assert [record.seq for record in records] == list(range(1, len(records) + 1))
     states = [event.state for event in events_of(prepared, StateChanged)]
-    assert states == ["queued", "preparing", "training", "saving", "evaluating", "done"]
+    saved = ["training", "saving", "training", "saving"]  # the last checkpoint, the adapter
+    assert states == ["queued", "preparing", *saved, "evaluating", "done"]
     assert [event.step for event in events_of(prepared, Step)] == [1, 2, 3]
     assert [event.step for event in events_of(prepared, Score)] == [0, 2]  # before, and per epoch
 
@@ -65,7 +75,7 @@ def test_trains_and_compares(prepared, tiny_config, precision):
     note = events_of(prepared, Note)[-1]
     assert note.params["tuned_wer"] == comparison["tuned"]["wer"]
 
-    weights = load_file(prepared.adapter_dir / "adapter_model.safetensors")
+    weights = load_file(prepared.adapter_dir / ADAPTER_NAME)
     base = base_model(tiny_config.base)
     n_trained = sum(weight.size for weight in weights.values())
     assert n_trained == LoraSettings().rank * 2 * 64 * (2 + 2 * 2) * 2  # the tiny one's own sizes
@@ -162,6 +172,34 @@ def test_killed_worker_reads_as_interrupted(prepared, tiny_config):
     wait_until(lambda: jobs.status(prepared).params == {"code": 9}, "the exit code")
     status = jobs.status(prepared)
     assert (status.state, status.alive, status.reason) == ("interrupted", False, "worker_killed")
+
+
+def test_killed_training_resumes_to_bitwise_the_same_adapter(prepared, tiny_config, monkeypatch):
+    config = replace(tiny_config, epochs=4)
+    whole = steps.again(prepared)
+    monkeypatch.setattr(jobs, "WORKER", "benchmarks.eager_worker")
+    steps.train(whole, config)
+    assert wait_for_end(whole).state == "done", "\n".join(jobs.log_tail(whole))
+    with pytest.raises(RunError) as caught:
+        steps.resume(whole)
+    assert caught.value.code == "run_has_ended"
+
+    steps.train(prepared, config)
+    wait_until(lambda: checkpoints.newest(prepared.checkpoints_dir), "a checkpoint")
+    os.killpg(json.loads(prepared.lock_path.read_text())["pid"], signal.SIGKILL)
+    wait_until(lambda: not jobs.is_alive(prepared), "its death")
+    steps.resume(prepared)
+    assert wait_for_end(prepared).state == "done", "\n".join(jobs.log_tail(prepared))
+
+    [resumed] = events_of(prepared, Resumed)
+    assert resumed.step >= 2
+    records = read_events(prepared.events_path)
+    assert [record.seq for record in records] == list(range(1, len(records) + 1))
+    learnt = without_lost_steps(records)
+    n_steps = [r.event.step for r in learnt if isinstance(r.event, Step)]
+    assert n_steps == [event.step for event in events_of(whole, Step)]
+    first, second = (load_file(r.adapter_dir / ADAPTER_NAME) for r in (whole, prepared))
+    assert all((first[name] == second[name]).all() for name in first)
 
 
 def test_worker_is_a_process_group_of_its_own_and_knows_no_token(

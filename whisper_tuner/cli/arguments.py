@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
 
     summaries = (
         ("stop", commands.stop, "end a training: finish the step, save, stop"),
+        ("resume", commands.resume, "go on with a training that stopped or broke off"),
         (
             "compare",
             commands.compare,

@@ -138,9 +138,10 @@ def say_plan(config: TrainConfig, expected: Plan, device: Device) -> None:
     say(size_sentence(config.base, config.lora))
 
 
-def follow(run: Run, as_json: bool) -> int:
-    """Print a run's events until its worker ends. Ctrl+C asks it to stop, and waits for it."""
-    seen = 0
+def follow(run: Run, as_json: bool, seen: int = 0) -> int:
+    """Print a run's events behind the first `seen` until its worker ends. Ctrl+C asks it to stop,
+    and waits for it.
+    """
     while True:
         try:
             alive = jobs.is_alive(run)
@@ -208,7 +209,7 @@ def demo(options: argparse.Namespace) -> int:
     return 0
 
 
-# --- status, stop
+# --- status, stop, resume
 
 
 def report_run(run: Run, as_json: bool) -> None:
@@ -237,6 +238,13 @@ def stop(options: argparse.Namespace) -> int:
     run = open_run(options.run)
     jobs.stop(run)
     return follow(run, options.json)
+
+
+def resume(options: argparse.Namespace) -> int:
+    run = open_run(options.run)
+    seen = max((record.seq for record in read_events(run.events_path)), default=0)
+    steps.resume(run)
+    return follow(run, options.json, seen)
 
 
 # --- compare, try, push

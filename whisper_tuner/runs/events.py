@@ -67,6 +67,14 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Resumed:
+    """The training goes on behind `step` steps; what was learnt after them is gone."""
+
+    kind: ClassVar[str] = "resumed"
+    step: int
+
+
+@dataclass(frozen=True)
 class Score:
     """WER and CER (fractions) by `generate()` on `n_clips` held-out clips after `step` steps."""
 
@@ -86,8 +94,8 @@ class Failed:
     params: dict = field(default_factory=dict)
 
 
-Event = StateChanged | Note | Progress | Step | Score | Failed
-KINDS = {cls.kind: cls for cls in (StateChanged, Note, Progress, Step, Score, Failed)}
+Event = StateChanged | Note | Progress | Step | Resumed | Score | Failed
+KINDS = {cls.kind: cls for cls in (StateChanged, Note, Progress, Step, Resumed, Score, Failed)}
 
 
 @dataclass(frozen=True)
@@ -110,6 +118,19 @@ def read_events(path: Path, after: int = 0) -> list[Record]:
         if seq > after:
             records.append(Record(seq, time_s, cls(**row)))
     return records
+
+
+def without_lost_steps(records: list[Record]) -> list[Record]:
+    """The same but for steps and scores that a resumed training had to compute again."""
+    kept: list[Record] = []
+    for record in records:
+        if isinstance(record.event, Resumed):
+            after = record.event.step
+            kept = [
+                r for r in kept if not isinstance(r.event, Step | Score) or r.event.step <= after
+            ]
+        kept.append(record)
+    return kept
 
 
 class EventWriter:

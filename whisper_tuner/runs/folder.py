@@ -89,6 +89,10 @@ class Run:
         return self.dir / "worker.lock"
 
     @property
+    def checkpoints_dir(self) -> Path:
+        return self.dir / "checkpoints"
+
+    @property
     def adapter_dir(self) -> Path:
         return self.dir / "adapter"
 

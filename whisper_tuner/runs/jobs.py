@@ -23,6 +23,7 @@ from whisper_tuner.runs import locks
 from whisper_tuner.runs.events import TERMINAL_STATES, Failed, Record, StateChanged, read_events
 from whisper_tuner.runs.folder import Run
 
+WORKER = "whisper_tuner.worker"  # the module that a worker process runs
 ENVIRONMENT = (
     *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_CACHE_HOME", "WHISPER_TUNER_CACHE"),
     *("PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "OMP_NUM_THREADS"),
@@ -68,7 +69,7 @@ def start(run: Run, stage: str = "train") -> bool:
     try:
         os.truncate(lock, 0)
         log = run.log_path.open("ab")
-        command = [sys.executable, "-m", "whisper_tuner.worker", str(run.dir), stage, str(lock)]
+        command = [sys.executable, "-m", WORKER, str(run.dir), stage, str(lock)]
         with sigterm_blocked():
             process = subprocess.Popen(
                 command,
@@ -127,6 +128,11 @@ def stop(run: Run) -> None:
     if process is None:
         raise RunError("run_not_running", run=run.id)
     process.send_signal(signal.SIGTERM)
+
+
+def can_resume(status: Status) -> bool:
+    """Whether the training of a run in this state ended before its end."""
+    return not status.alive and status.state in ("interrupted", "failed", "stopped")
 
 
 def is_alive(run: Run) -> bool:

@@ -12,15 +12,19 @@ from transformers import (
 )
 
 from whisper_tuner.errors import TrainingError
-from whisper_tuner.runs.events import Event, Step
+from whisper_tuner.runs.events import Event, StateChanged, Step
+from whisper_tuner.training.trainer import STEPS_BETWEEN_RECORDINGS
+
+SAVE_EVERY_S = 60.0  # of training that a kill may cost, at most and rounded up to whole steps
 
 
 class EventCallback(TrainerCallback):
-    """Writes a Step for every optimiser step, asks for scores, obeys stop, refuses NaN.
+    """Writes a Step for every optimiser step, asks for scores and checkpoints, obeys stop,
+    refuses NaN.
 
-    `emit` appends an event; `stop_asked` says whether the person pressed Stop, the same in every
-    process of the training; `score(step, is_last)` measures WER, every `score_every` steps and
-    after the last one, and says whether to end the training.
+    `emit` appends an event; `stop_asked` says whether the person pressed Stop; `score(step,
+    is_last)` measures WER, every `score_every` steps and after the last one, and says whether to
+    end the training; `agree` gives every process of the training the first one's answer.
     """
 
     def __init__(
@@ -29,17 +33,23 @@ class EventCallback(TrainerCallback):
         stop_asked: Callable[[], bool],
         score: Callable[[int, bool], bool],
         score_every: int,
+        agree: Callable[[bool], bool] = bool,
     ) -> None:
         self._emit = emit
         self._stop_asked = stop_asked
         self._score = score
         self._score_every = score_every
+        self._agree = agree
         self._stopping = False
-        self._started_s = 0.0
+        self._first_step = 0
+        self._started_s = self._saved_s = 0.0
         self._scoring_s = 0.0
 
-    def on_train_begin(self, args: TrainingArguments, *_: object, **__: object) -> None:
-        self._started_s = time.monotonic()
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, *_: object, **__: object
+    ) -> None:
+        self._first_step = state.global_step  # above 0 when resumed
+        self._started_s = self._saved_s = time.monotonic()
 
     def on_step_end(
         self,
@@ -67,7 +77,7 @@ class EventCallback(TrainerCallback):
         if not math.isfinite(loss):
             raise TrainingError("training_not_finite", step=state.global_step)
         elapsed_s = time.monotonic() - self._started_s
-        per_step_s = (elapsed_s - self._scoring_s) / state.global_step
+        per_step_s = (elapsed_s - self._scoring_s) / (state.global_step - self._first_step)
         grad_norm = float(logs.get("grad_norm") or 0.0)
         self._emit(
             Step(
@@ -83,6 +93,20 @@ class EventCallback(TrainerCallback):
         )
         if not self._stopping:
             self._maybe_score(state, control)
+        if self._is_save_due(state):
+            control.should_save = True
+            self._emit(StateChanged("saving"))
+
+    def on_save(self, *_: object, **__: object) -> None:
+        self._emit(StateChanged("training"))
+        self._saved_s = time.monotonic()
+
+    def _is_save_due(self, state: TrainerState) -> bool:
+        """Once a minute, and at the end, also one that was asked for."""
+        if self._stopping or state.global_step >= state.max_steps:
+            return True
+        is_time = time.monotonic() - self._saved_s >= SAVE_EVERY_S
+        return state.global_step % STEPS_BETWEEN_RECORDINGS == 0 and self._agree(is_time)
 
     def _maybe_score(self, state: TrainerState, control: TrainerControl) -> None:
         is_last = state.global_step >= state.max_steps

@@ -1,9 +1,12 @@
 """When to end a training: the error on clips set aside for it no longer falls."""
 
+import json
 import math
+from pathlib import Path
 
 import torch
 from peft import PeftModel
+from safetensors.torch import load_file, save_file
 
 from whisper_tuner.data.clips import Clip
 from whisper_tuner.data.split import draw_sentences
@@ -12,6 +15,7 @@ MIN_TRAIN_CLIPS = 300  # with fewer, a tenth says too little and is missed too m
 DEV_SHARE = 0.1
 MAX_DEV_CLIPS = 100
 PATIENCE = 3  # scores in a row without a new best one
+WEIGHTS_NAME, STATE_NAME = "best.safetensors", "best.json"  # in a checkpoint
 STEPS_BETWEEN_SCORES = 250  # at most; an epoch when it is shorter
 
 
@@ -53,3 +57,17 @@ class BestAdapter:
         with torch.no_grad():
             for weight, best in zip(self._weights, self._best, strict=True):
                 weight.copy_(best)
+
+    def save(self, folder: Path) -> None:
+        """Add what this knows to a checkpoint."""
+        weights = {str(i): weight for i, weight in enumerate(self._best)}
+        save_file(weights, folder / WEIGHTS_NAME)
+        state = {"rate": self._rate, "n_worse": self._n_worse, "step": self.step}
+        (folder / STATE_NAME).write_text(json.dumps(state))
+
+    def load(self, folder: Path) -> None:
+        """Know again what `save` wrote."""
+        weights = load_file(folder / WEIGHTS_NAME)
+        self._best = [weights[str(i)] for i in range(len(weights))]
+        state = json.loads((folder / STATE_NAME).read_text())
+        self._rate, self._n_worse, self.step = state["rate"], state["n_worse"], state["step"]

@@ -1,6 +1,7 @@
 """The training stage: base → LoRA → Trainer → adapter → base and tuned on the held-out clips."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from accelerate.utils import broadcast
@@ -13,8 +14,9 @@ from whisper_tuner.evaluation.metrics import score
 from whisper_tuner.evaluation.stage import base_transcripts, measure
 from whisper_tuner.model.batches import BatchPlan
 from whisper_tuner.model.load import add_lora, find_torch_device, load_base, load_processor
+from whisper_tuner.runs import checkpoints
 from whisper_tuner.runs.context import WorkerContext
-from whisper_tuner.runs.events import Note, Score
+from whisper_tuner.runs.events import Note, Resumed, Score
 from whisper_tuner.training.adapter import save_adapter
 from whisper_tuner.training.callbacks import EventCallback
 from whisper_tuner.training.collator import Collator, PlannedClips
@@ -25,7 +27,8 @@ from whisper_tuner.training.trainer import WhisperTrainer, training_arguments
 def train(context: WorkerContext, n_parts: int = 1) -> None:
     """Run the whole training of one run folder, from `run.json` to `comparison.json`.
 
-    Steps are computed in at least `n_parts` parts. With several devices every process runs this;
+    Goes on from the newest checkpoint that verifies when there is one. Steps are computed in at
+    least `n_parts` parts. With several devices every process runs this;
     only the first transcribes, saves and writes events.
 
     Raises Stopped when stopped before anything was learnt, TunerError for what a person can mend.
@@ -40,10 +43,11 @@ def train(context: WorkerContext, n_parts: int = 1) -> None:
         learnt, dev = set_aside(learnt, config.seed)
     base_texts = base_transcripts(context, listener, held_out) if context.is_first else []
     scorer = Scorer(context, config, listener, held_out, dev)
-    if context.is_first:
+    checkpoint = checkpoints.newest(context.run.checkpoints_dir)
+    if context.is_first and checkpoint is None:
         scorer.score_base(base_texts)
 
-    n_steps = _fit(context, config, listener, learnt, scorer, n_parts)
+    n_steps = _fit(context, config, listener, learnt, scorer, n_parts, checkpoint)
     if not context.is_first:
         return
     context.enter("saving")
@@ -114,11 +118,12 @@ def _fit(
     clips: list[Clip],
     scorer: Scorer,
     n_parts: int,
+    checkpoint: Path | None,
 ) -> int:
     """Train until the end, or until asked to stop; returns the steps behind the weights kept."""
     run, model = context.run, listener.model
     plan = BatchPlan.of(config, [clip.duration_s for clip in clips])
-    arguments = training_arguments(config, run.dir / "checkpoints", find_torch_device())
+    arguments = training_arguments(config, run.checkpoints_dir, find_torch_device())
     ending = Ending(context, config.n_devices)
     trainer = WhisperTrainer(
         model=model,
@@ -130,19 +135,23 @@ def _fit(
         processing_class=listener.processor,
         n_parts=max(n_parts, config.gradient_accumulation),
         on_halved=lambda n: context.emit(Note("note_halved", {"n_parts": n})),
+        best=scorer.best,
         callbacks=[
             EventCallback(
                 context.emit,
                 ending.is_asked,
                 lambda step, is_last: ending.agree(scorer(step, is_last)),
                 min(plan.n_steps, STEPS_BETWEEN_SCORES),
+                ending.agree,
             )
         ],
     )
     torch.cuda.empty_cache()  # of the transcribing, which took more than training will
     context.enter("training")
     context.emit(Note("note_training", {"n_clips": len(clips)}))
-    trainer.train()
+    if checkpoint:
+        context.emit(Resumed(checkpoints.step_of(checkpoint)))
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if context.stop_asked:
         context.enter("stopping")
     if not 0 < scorer.best.step < trainer.state.global_step:

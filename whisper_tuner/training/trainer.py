@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional
 from torch.utils.data import DataLoader
 from transformers import Seq2SeqTrainer, Seq2SeqTrainingArguments, WhisperProcessor
+from transformers.trainer import TRAINER_STATE_NAME
 
 from whisper_tuner.config import TrainConfig
 from whisper_tuner.model.batches import MAX_HALVINGS, areas, cut
@@ -17,10 +18,14 @@ from whisper_tuner.model.features import HOP, excerpts, log_mel, mel_filters, pa
 from whisper_tuner.model.frames import FULL_FRAMES
 from whisper_tuner.model.load import half_dtype
 from whisper_tuner.model.window import Silence, encoder_window, record_silence
+from whisper_tuner.runs import checkpoints
 from whisper_tuner.training.collator import IGNORED, PlannedClips
+from whisper_tuner.training.early_stop import BestAdapter
 
 DDP_PATIENCE_S = 24 * 3600  # the others wait while the first process transcribes
-STEPS_BETWEEN_RECORDINGS = 50  # the silence as the model hears it changes slowly while it learns
+# The silence as the model hears it changes slowly while it learns. Checkpoints are written at
+# these steps only, so that a resumed training records it where the uninterrupted one did.
+STEPS_BETWEEN_RECORDINGS = 25
 
 
 def token_mean_loss(
@@ -48,6 +53,9 @@ class WhisperTrainer(Seq2SeqTrainer):
     again in parts half as large, `MAX_HALVINGS` times at most; `on_halved` hears how many the
     largest then takes. Several devices cannot: the others would wait for ever, so there the error
     ends the training.
+
+    Checkpoints hold all that a resumed training needs to go on as if nothing had happened, `best`
+    included; they are committed to `args.output_dir` whole or not at all (`runs/checkpoints.py`).
     """
 
     def __init__(
@@ -56,6 +64,7 @@ class WhisperTrainer(Seq2SeqTrainer):
         processing_class: WhisperProcessor,
         n_parts: int = 1,
         on_halved: Callable[[int], object] = lambda n_parts: None,
+        best: BestAdapter | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -66,6 +75,7 @@ class WhisperTrainer(Seq2SeqTrainer):
         self._most = self._largest / n_parts
         self._n_halvings = 0
         self._on_halved = on_halved
+        self._best = best
         self._silence: Silence | None = None
         self._mel_filters = mel_filters(processing_class).to(self.args.device)
 
@@ -89,7 +99,8 @@ class WhisperTrainer(Seq2SeqTrainer):
     ) -> torch.Tensor:
         """Forward and backward of one whole step; returns its loss, detached."""
         in_window = self.train_dataset.plan.window == "speech"
-        if in_window and self.state.global_step % STEPS_BETWEEN_RECORDINGS == 0:
+        is_due = self.state.global_step % STEPS_BETWEEN_RECORDINGS == 0
+        if in_window and (is_due or self._silence is None):
             self._silence = self._record_silence(model)
         while True:
             try:
@@ -155,6 +166,34 @@ class WhisperTrainer(Seq2SeqTrainer):
 
     def _features(self, audio: torch.Tensor, whisper: torch.nn.Module) -> torch.Tensor:
         return log_mel(audio, self._mel_filters).to(whisper.get_encoder().conv1.weight.dtype)
+
+    def _save_checkpoint(self, *_: Any) -> None:
+        """In place of the stock one, which a kill leaves half written under its final name."""
+        folder, step = Path(self.args.output_dir), self.state.global_step
+        if self.args.should_save:
+            checkpoints.commit(folder, step, self._write_checkpoint)
+        else:
+            self._write_checkpoint(checkpoints.unfinished(folder, step))
+
+    def _write_checkpoint(self, folder: Path) -> None:
+        """Every process adds the state of its random numbers, the first one all else."""
+        self.accelerator.wait_for_everyone()  # now the folder is there
+        self._save_rng_state(str(folder))
+        if self.args.should_save:
+            self.accelerator.unwrap_model(self.model).save_pretrained(
+                folder, save_embedding_layers=False
+            )
+            self._save_optimizer_and_scheduler(str(folder))
+            self._save_scaler(str(folder))
+            self.state.save_to_json(str(folder / TRAINER_STATE_NAME))
+            if self._best:
+                self._best.save(folder)
+        self.accelerator.wait_for_everyone()  # now all is written
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, *args: Any) -> None:
+        super()._load_from_checkpoint(resume_from_checkpoint, *args)
+        if self._best:
+            self._best.load(Path(resume_from_checkpoint))
 
     def floating_point_ops(self, inputs: dict[str, torch.Tensor]) -> float:
         """Not counted: the stock estimate takes mel cells for tokens."""

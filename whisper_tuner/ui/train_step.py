@@ -52,6 +52,9 @@ class TrainStep:
                         show_label=False, lines=12, max_lines=12, elem_classes="log"
                     )
             with gr.Row():
+                self.resume = gr.Button(
+                    label("page_resume"), variant="primary", visible=False, elem_id="resume"
+                )
                 self.again = gr.Button(label("page_again"), visible=False)
                 self.forward = gr.Button(
                     label("page_see_comparison"), variant="primary", visible=False
@@ -66,6 +69,7 @@ class TrainStep:
             *self.form.dials,
             self.start,
             self.watch,
+            self.resume,
             self.again,
             self.forward,
             *self.live_outputs,
@@ -102,6 +106,7 @@ class TrainStep:
     def show_run(self, lang: str, run: Run, is_started: bool) -> Updates:
         if not is_started:
             return {
+                self.resume: gr.Button(visible=False),
                 self.again: gr.Button(visible=False),
                 self.forward: gr.Button(visible=False),
                 self.stop: gr.Button(interactive=True),
@@ -109,6 +114,7 @@ class TrainStep:
         records = read_events(run.events_path)
         status = jobs.status(run, records)
         return {
+            self.resume: gr.Button(visible=jobs.can_resume(status)),
             self.again: gr.Button(visible=not status.alive),
             self.forward: gr.Button(visible=not status.alive and run.has_adapter),
             **self.live(lang, run, status, records),
@@ -137,6 +143,8 @@ class TrainStep:
         then_redraw(self.start.click(self.start_training, chosen, [self.notice], **PRIVATE))
         stopped = [self.notice, self.stop]
         self.stop.click(self.stop_training, [page.lang, page.run_id], stopped, **PRIVATE)
+        asked = [page.lang, page.run_id]
+        then_redraw(self.resume.click(self.resume_training, asked, [self.notice], **PRIVATE))
         made = [self.notice, page.run_id, page.spoken]
         then_redraw(self.again.click(self.train_again, [page.lang, page.run_id], made, **PRIVATE))
         self.forward.click(lambda: gr.Tabs(selected="compare"), None, page.steps, **QUIET)
@@ -161,6 +169,14 @@ class TrainStep:
         except TunerError as error:
             return views.paragraph(error.sentence(lang), "problem"), gr.skip()
         return "", gr.Button(interactive=False)
+
+    def resume_training(self, lang: str, run_id: str) -> str:
+        try:
+            self.page.tryout.close()  # its memory is needed
+            steps.resume(open_run(run_id))
+        except TunerError as error:
+            return views.paragraph(error.sentence(lang), "problem")
+        return ""
 
     def train_again(self, lang: str, run_id: str) -> tuple:
         """A new run on the same recordings; the form keeps the settings to start from."""

@@ -29,6 +29,7 @@ from whisper_tuner.runs.events import (
     Score,
     StateChanged,
     Step,
+    without_lost_steps,
 )
 from whisper_tuner.runs.jobs import Status
 from whisper_tuner.ui.plot import curve
@@ -173,7 +174,8 @@ def last(records: list[Record], kind: type) -> object | None:
 def training_status(status: Status, records: list[Record], lang: str, now_s: float) -> str:
     """State, progress bar and numbers of a run, as HTML."""
     html = progress(status, records, lang)
-    step, score = last(records, Step), last(records, Score)
+    learnt = without_lost_steps(records)
+    step, score = last(learnt, Step), last(learnt, Score)
     tiles = []
     if step:
         tiles += [
@@ -233,9 +235,9 @@ def next_sentence(status: Status, has_adapter: bool, lang: str) -> str:
         return text("safe_to_close", lang)
     if status.state == "done":
         return text("next_done", lang)
-    if has_adapter:
-        return text("next_stopped", lang)
-    return text("next_stopped_early" if status.state == "stopped" else "next_retry", lang)
+    if status.state != "stopped":
+        return text("next_resume", lang)
+    return text("next_stopped" if has_adapter else "next_stopped_early", lang)
 
 
 def log_lines(records: list[Record], lang: str) -> str:
@@ -258,10 +260,11 @@ def log_lines(records: list[Record], lang: str) -> str:
 
 def curves(records: list[Record], lang: str) -> str:
     """Loss at every step and WER at every measurement, as two figures."""
-    steps = [r.event for r in records if isinstance(r.event, Step)]
+    learnt = without_lost_steps(records)
+    steps = [r.event for r in learnt if isinstance(r.event, Step)]
     every = -(-len(steps) // MAX_PLOT_POINTS) or 1
     losses = [(s.step, s.loss) for i, s in enumerate(steps) if i % every == 0 or s is steps[-1]]
-    scores = [r.event for r in records if isinstance(r.event, Score)]
+    scores = [r.event for r in learnt if isinstance(r.event, Score)]
     rates = [(score.step, round(100 * score.wer, 1)) for score in scores]
     loss = curve(text("loss_plot", lang), losses)
     return f'<div class="curves">{loss}{curve(text("wer_plot", lang), rates, "%")}</div>'

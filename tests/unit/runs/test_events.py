@@ -8,10 +8,13 @@ from whisper_tuner.runs.events import (
     Failed,
     Note,
     Progress,
+    Record,
+    Resumed,
     Score,
     StateChanged,
     Step,
     read_events,
+    without_lost_steps,
 )
 
 EVENTS = [
@@ -20,16 +23,17 @@ EVENTS = [
     Progress("stage_base_transcripts", 8, 40),
     Step(1, 75, 0.067, 1.5, 0.3, 1e-3, 2.0, 148.0),
     Score(15, 0.1, 0.05, 16),
+    Resumed(0),
     Failed("disk_full"),
 ]
 
 
 def test_every_kind_is_read_as_it_was_written(tmp_path):
     writer = EventWriter(tmp_path / "events.jsonl")
-    assert [writer.append(event) for event in EVENTS] == [1, 2, 3, 4, 5, 6]
+    assert [writer.append(event) for event in EVENTS] == [1, 2, 3, 4, 5, 6, 7]
     records = read_events(tmp_path / "events.jsonl")  # not closed: each line was flushed
     assert [record.event for record in records] == EVENTS
-    assert [record.seq for record in records] == [1, 2, 3, 4, 5, 6]
+    assert [record.seq for record in records] == [1, 2, 3, 4, 5, 6, 7]
     assert {type(event) for event in EVENTS} == set(KINDS.values())
     writer.close()
 
@@ -39,7 +43,7 @@ def test_only_what_is_new(tmp_path):
     for event in EVENTS:
         writer.append(event)
     writer.close()
-    assert [record.seq for record in read_events(tmp_path / "events.jsonl", after=4)] == [5, 6]
+    assert [record.seq for record in read_events(tmp_path / "events.jsonl", after=4)] == [5, 6, 7]
 
 
 def test_torn_last_line_is_not_read_and_not_kept(tmp_path):
@@ -70,3 +74,13 @@ def test_every_cut_of_the_file_is_readable(tmp_path):
 
 def test_no_file_is_no_events(tmp_path):
     assert read_events(tmp_path / "events.jsonl") == []
+
+
+def test_steps_computed_again_count_once():
+    def step(n: int, loss: float) -> Step:
+        return Step(n, 4, 0.0, loss, 0.0, 0.0, 0.0, 0.0)
+
+    events = [step(1, 9), step(2, 8), Score(2, 0.5, 0.2, 4), step(3, 7), Resumed(1), step(2, 8.5)]
+    records = [Record(i, 0.0, event) for i, event in enumerate(events, 1)]
+    kept = [record.event for record in without_lost_steps(records)]
+    assert kept == [events[0], events[4], events[5]]

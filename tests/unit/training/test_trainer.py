@@ -13,10 +13,12 @@ from whisper_tuner.errors import TrainingError
 from whisper_tuner.model.batches import BatchPlan, Sample
 from whisper_tuner.model.features import clip_features
 from whisper_tuner.model.load import add_lora, load_base, load_processor
-from whisper_tuner.runs.events import Step
+from whisper_tuner.runs import checkpoints
+from whisper_tuner.runs.events import StateChanged, Step
 from whisper_tuner.training.adapter import save_adapter
 from whisper_tuner.training.callbacks import EventCallback
 from whisper_tuner.training.collator import Collator, PlannedClips
+from whisper_tuner.training.early_stop import BestAdapter
 from whisper_tuner.training.trainer import WhisperTrainer, training_arguments
 
 CPU = torch.device("cpu")
@@ -101,6 +103,10 @@ class SmallMemory(WhisperTrainer):
         return super().compute_loss(model, inputs, *args, **kwargs)
 
 
+def losses(events):
+    return [event.loss for event in events if isinstance(event, Step)]
+
+
 def test_out_of_memory_halves_the_parts_and_loses_nothing(prepared, tiny_config, tmp_path):
     lora = LoraSettings(dropout=0.0)
     config = replace(tiny_config, batch_size=8, lora=lora, warmup_share=0.0, window="full")
@@ -109,7 +115,7 @@ def test_out_of_memory_halves_the_parts_and_loses_nothing(prepared, tiny_config,
     small, _, small_events = build(prepared, config, tmp_path, trainer_class=SmallMemory)
     small.train()
     assert small_events[:2] == [2, 4]  # 8 clips did not fit, nor 4
-    assert [e.loss for e in small_events[2:]] == pytest.approx([e.loss for e in events], rel=1e-4)
+    assert losses(small_events) == pytest.approx(losses(events), rel=1e-4)
 
 
 def test_out_of_memory_a_third_time_ends_the_training(prepared, tiny_config, tmp_path, monkeypatch):
@@ -137,9 +143,10 @@ def test_loss_is_whispers_own_mean(prepared, tiny_config, tmp_path):
 def test_steps_are_events(prepared, tiny_config, tmp_path):
     trainer, _, events = build(prepared, replace(tiny_config, max_steps=3), tmp_path)
     trainer.train()
-    assert [event.step for event in events] == [1, 2, 3]
-    assert all(isinstance(event, Step) and event.n_steps == 3 for event in events)
-    assert events[-1].remaining_s == 0
+    steps = [event for event in events if isinstance(event, Step)]
+    assert [step.step for step in steps] == [1, 2, 3]
+    assert all(step.n_steps == 3 for step in steps)
+    assert steps[-1].remaining_s == 0
 
 
 def test_nan_loss_stops_the_run(prepared, tiny_config, tmp_path):
@@ -173,3 +180,46 @@ def test_same_seed_same_adapter(prepared, tiny_config, tmp_path):
     _, first = one_step(prepared, config, tmp_path)
     _, second = one_step(prepared, config, tmp_path)
     assert all(torch.equal(weight, second[name]) for name, weight in first.items())
+
+
+def weights_of(trainer):
+    return {n: w.detach().clone() for n, w in trainer.model.named_parameters() if w.requires_grad}
+
+
+@pytest.mark.parametrize("window", ["speech", "full"])
+def test_a_resumed_training_ends_bitwise_like_an_uninterrupted_one(
+    window, prepared, tiny_config, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("whisper_tuner.training.callbacks.SAVE_EVERY_S", 0.0)
+    for module in ("callbacks", "trainer"):
+        monkeypatch.setattr(f"whisper_tuner.training.{module}.STEPS_BETWEEN_RECORDINGS", 2)
+    config = replace(tiny_config, window=window, epochs=4, max_steps=7)
+    whole, _, events = build(prepared, config, tmp_path)
+    whole.train()
+    saved = checkpoints.by_step(tmp_path / "out")
+    assert [path.name for path in saved] == ["step-4", "step-6", "step-7"]
+    assert [e.state for e in events if isinstance(e, StateChanged)] == ["saving", "training"] * 4
+
+    resumed, _, events = build(prepared, config, tmp_path)
+    resumed.train(resume_from_checkpoint=str(saved[0]))
+    assert [event.step for event in events if isinstance(event, Step)] == [5, 6, 7]
+    assert all(torch.equal(w, weights_of(resumed)[n]) for n, w in weights_of(whole).items())
+
+
+def test_the_best_adapter_is_in_the_checkpoint(prepared, tiny_config, tmp_path):
+    config = replace(tiny_config, max_steps=1)
+    trainer, _, _ = build(prepared, config, tmp_path)
+    best = BestAdapter(trainer.model)
+    best.saw(20, 0.3)
+    best.saw(40, 0.4)
+    trainer._best = best
+    trainer.train()
+    again, _, _ = build(prepared, config, tmp_path)
+    other = again._best = BestAdapter(again.model)
+    again.train(resume_from_checkpoint=str(checkpoints.newest(tmp_path / "out")))
+    assert other.step == 20
+    assert not other.saw(60, 0.35)  # worse than 0.3: the second in a row
+    assert other.saw(80, 0.35)  # the third
+    best.restore()
+    other.restore()
+    assert all(torch.equal(w, weights_of(again)[n]) for n, w in weights_of(trainer).items())

@@ -177,8 +177,8 @@ def test_time_between_two_workers_is_not_counted():
         (Status("done", False), True, "The tuned model is ready"),
         (Status("stopped", False), True, "What was learned so far is kept"),
         (Status("stopped", False), False, "It was stopped before anything was learned"),
-        (Status("failed", False, reason="disk_full"), False, "Your recordings are kept"),
-        (Status("interrupted", False), False, "Your recordings are kept"),
+        (Status("failed", False, reason="disk_full"), False, "Resume it, and it goes on"),
+        (Status("interrupted", False), False, "Resume it, and it goes on"),
     ],
 )
 def test_what_to_do_next(status, has_adapter, beginning):
