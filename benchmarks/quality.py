@@ -36,7 +36,7 @@ from whisper_tuner.evaluation.metrics import clip_score, score
 from whisper_tuner.runs.folder import Run
 
 WINDOWS = ("full", "speech")
-SEED_EPOCHS = 3
+SEED_EPOCHS, SEED_LEARNING_RATE = 3, 1e-3
 N_RESAMPLES = 10_000
 
 
@@ -49,7 +49,13 @@ def configurations(options: argparse.Namespace) -> list[TrainConfig]:
         epochs=options.epochs,
         window="speech",
     )
-    seeds_recipe = replace(ours, window="full", vary_speed=False, epochs=options.seed_epochs)
+    seeds_recipe = replace(
+        ours,
+        window="full",
+        vary_speed=False,
+        learning_rate=SEED_LEARNING_RATE,
+        epochs=options.seed_epochs,
+    )
     return [replace(way, seed=s) for s in options.seeds for way in (seeds_recipe, ours)]
 
 

@@ -90,7 +90,8 @@ def train(run: Run, config: TrainConfig) -> None:
 
 def resume(run: Run) -> bool:
     """Go on with a training that was interrupted, stopped or failed, from its newest checkpoint
-    that verifies, else from its beginning; False when a second press found it going on.
+    that verifies, else from its beginning; False when a second press found it going on. A
+    measuring that was interrupted is begun again.
 
     Raises RunError when it was never started or has reached its end.
     """
@@ -100,7 +101,7 @@ def resume(run: Run) -> bool:
         return False
     if not jobs.can_resume(status):
         raise RunError("run_has_ended", run=run.id)
-    return jobs.start(run)
+    return jobs.start(run, jobs.last_stage(run) if status.state == "interrupted" else "train")
 
 
 def again(run: Run) -> Run:

@@ -16,9 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from whisper_tuner.errors import RunError, TunerError
-from whisper_tuner.runs import jobs, locks
+from whisper_tuner.runs import heartbeat, jobs, locks
 from whisper_tuner.runs.context import RANK_FAILURE_NAME, Stopped, WorkerContext
-from whisper_tuner.runs.events import EventWriter, Failed
+from whisper_tuner.runs.events import EventWriter, Failed, Note
 from whisper_tuner.runs.folder import Run
 
 STAGES = {
@@ -77,12 +77,15 @@ def keep_one_gpu() -> None:
     os.environ["CUDA_VISIBLE_DEVICES"] = shown.split(",")[0]
 
 
-def run_stage(run: Run, stage: str) -> int:
+def run_stage(run: Run, stage: str, note: str = "") -> int:
     """Queue, run one stage, record how it ended; returns the process's exit code."""
     context = WorkerContext(run, EventWriter(run.events_path))
     context.obey_sigterm()
+    heartbeat.start(run)
     try:
         context.enter("queued")
+        if note:
+            context.emit(Note(note))
         wait_for_turn(context)
         load_stage(stage_of(run, stage))(context)
     except Stopped:
@@ -122,6 +125,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("run_dir", type=Path)
     parser.add_argument("stage", choices=[*STAGES, RANK])
     parser.add_argument("lock_fd", type=int, nargs="?", help="descriptor of the held run lock")
+    parser.add_argument("--note", default="", help="locale key: why no person started this")
     parser.add_argument("--parts", type=int, default=1, help="rank: parts of a step")
     options = parser.parse_args(arguments)
     run = Run(options.run_dir)
@@ -134,7 +138,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.lock_fd is None and locks.acquire(run.lock_path) is None:
         raise SystemExit(RunError("run_busy", run=run.id).sentence())
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    return run_stage(run, options.stage)
+    return run_stage(run, options.stage, options.note)
 
 
 if __name__ == "__main__":

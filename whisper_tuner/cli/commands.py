@@ -26,6 +26,7 @@ from whisper_tuner.narrate import (
 )
 from whisper_tuner.publish.hub import local_token
 from whisper_tuner.runs import jobs
+from whisper_tuner.runs.caretaker import look_after
 from whisper_tuner.runs.device import Device, find_device
 from whisper_tuner.runs.events import Record, read_events
 from whisper_tuner.runs.folder import Run, default_root
@@ -148,7 +149,8 @@ def follow(run: Run, as_json: bool, seen: int = 0) -> int:
             for record in read_events(run.events_path, after=seen):
                 seen = record.seq
                 say_record(record, as_json)
-            if not alive:
+            look_after(run)
+            if not alive and not jobs.is_alive(run):
                 break
             time.sleep(0.5)
         except KeyboardInterrupt:

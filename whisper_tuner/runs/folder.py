@@ -89,6 +89,10 @@ class Run:
         return self.dir / "worker.lock"
 
     @property
+    def heartbeat_path(self) -> Path:
+        return self.dir / "heartbeat"
+
+    @property
     def checkpoints_dir(self) -> Path:
         return self.dir / "checkpoints"
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 
 from whisper_tuner.errors import RunError
-from whisper_tuner.runs import locks
+from whisper_tuner.runs import heartbeat, locks
 from whisper_tuner.runs.events import TERMINAL_STATES, Failed, Record, StateChanged, read_events
 from whisper_tuner.runs.folder import Run
 
@@ -58,9 +58,10 @@ def worker_environment() -> dict[str, str]:
     }
 
 
-def start(run: Run, stage: str = "train") -> bool:
+def start(run: Run, stage: str = "train", note: str = "") -> bool:
     """Start the run's worker and return at once; False when it is alive already.
 
+    `note`: a locale key; the worker says first why it was started, where no person asked for it.
     The worker inherits the locked file descriptor: there is no moment between start and lock.
     """
     lock = locks.acquire(run.lock_path)
@@ -70,6 +71,8 @@ def start(run: Run, stage: str = "train") -> bool:
         os.truncate(lock, 0)
         log = run.log_path.open("ab")
         command = [sys.executable, "-m", WORKER, str(run.dir), stage, str(lock)]
+        command += ["--note", note] if note else []
+        heartbeat.beat(run)  # the last worker's is old
         with sigterm_blocked():
             process = subprocess.Popen(
                 command,
@@ -82,7 +85,8 @@ def start(run: Run, stage: str = "train") -> bool:
                 pass_fds=(lock,),
             )
         log.close()
-        owner = {"pid": process.pid, "created": psutil.Process(process.pid).create_time()}
+        created = psutil.Process(process.pid).create_time()
+        owner = {"pid": process.pid, "created": created, "stage": stage}
         os.pwrite(lock, json.dumps(owner).encode(), 0)
     finally:
         os.close(lock)
@@ -110,6 +114,14 @@ def _reap(process: subprocess.Popen, run: Run) -> None:
         (run.dir / "exit.json").write_text(json.dumps({"code": code}))
 
 
+def last_stage(run: Run) -> str:
+    """What the run's worker does, or did when it ended."""
+    try:
+        return json.loads(run.lock_path.read_text())["stage"]
+    except (FileNotFoundError, ValueError, KeyError):
+        return "train"
+
+
 def _owner(run: Run) -> psutil.Process | None:
     """The living worker of this run; None when its pid now belongs to a stranger."""
     if not locks.is_held(run.lock_path):
@@ -118,7 +130,7 @@ def _owner(run: Run) -> psutil.Process | None:
         owner = json.loads(run.lock_path.read_text() or "{}")
         process = psutil.Process(owner["pid"])
         return process if process.create_time() == owner["created"] else None
-    except (KeyError, psutil.NoSuchProcess):
+    except (ValueError, KeyError, psutil.NoSuchProcess):
         return None
 
 
@@ -128,6 +140,18 @@ def stop(run: Run) -> None:
     if process is None:
         raise RunError("run_not_running", run=run.id)
     process.send_signal(signal.SIGTERM)
+
+
+def kill(run: Run) -> bool:
+    """End the worker and what it started, at once; False when none is this run's own."""
+    process = _owner(run)
+    if process is None:
+        return False
+    try:
+        os.killpg(process.pid, signal.SIGKILL)  # its own group: see `start`
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def can_resume(status: Status) -> bool:

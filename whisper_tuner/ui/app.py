@@ -11,6 +11,7 @@ from gradio.events import Dependency
 
 from whisper_tuner.locales import LANGUAGES, text
 from whisper_tuner.runs import jobs
+from whisper_tuner.runs.caretaker import Caretaker
 from whisper_tuner.runs.device import find_device
 from whisper_tuner.runs.events import read_events
 from whisper_tuner.runs.folder import Run, default_root
@@ -187,5 +188,6 @@ def launch() -> None:
         css_paths=Path(__file__).parent / "style.css",
         head=HEAD,
     )
+    Caretaker(default_root())
     print(f"{fragments.TITLE}: {url}", flush=True)
     blocks.block_thread()

@@ -1,0 +1,53 @@
+"""Looks after the runs of a machine: a training that broke off goes on, one that hangs is ended.
+
+The page and a terminal that follows a run each have one. What it knows it reads from the run
+folders, so a restarted page takes up where the last one was, and two do no harm: a worker is
+started under its run's lock, and only one that is proven to be the run's own is ended.
+"""
+
+import threading
+import time
+from pathlib import Path
+
+from whisper_tuner.runs import heartbeat, jobs
+from whisper_tuner.runs.events import Note, Record, read_events
+from whisper_tuner.runs.folder import Run
+
+LOOK_EVERY_S = 5.0
+MAX_RESUMES = 2  # of one run, by itself; after that a person decides
+FORGOTTEN_S = 24 * 3600.0  # what broke off longer ago, nobody waits for
+RESUMED = "note_resumed_by_itself"  # the worker says it, so it is counted in the events
+
+
+class Caretaker:
+    """A daemon thread that looks at every run below `root` again and again."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        threading.Thread(target=self._watch, daemon=True, name="caretaker").start()
+
+    def _watch(self) -> None:
+        while True:
+            look_after_all(self.root)
+            time.sleep(LOOK_EVERY_S)
+
+
+def look_after_all(root: Path) -> None:
+    for path in root.glob("*/run.json"):
+        look_after(Run(path.parent))
+
+
+def look_after(run: Run) -> None:
+    """End the run's worker when it hangs; start one when the training broke off."""
+    if heartbeat.is_silent(run) and jobs.kill(run):
+        return  # the next look finds it interrupted
+    records = read_events(run.events_path)
+    if jobs.status(run, records).state == "interrupted" and _may_resume(records):
+        jobs.start(run, jobs.last_stage(run), RESUMED)
+
+
+def _may_resume(records: list[Record]) -> bool:
+    """Whether it broke off lately, and not yet `MAX_RESUMES` times since a person started it."""
+    if not records or time.time() - records[-1].time_s > FORGOTTEN_S:
+        return False
+    return sum(record.event == Note(RESUMED) for record in records) < MAX_RESUMES
