@@ -59,7 +59,7 @@ class TrainConfig:
     checkpointing: bool = False
     n_devices: int = 1
     stop_early: bool = True
-    learning_rate: float = 1e-3
+    learning_rate: float = 5e-4
     warmup_share: float = 0.1
     window: str = "speech"
     vary_speed: bool = True

@@ -242,7 +242,8 @@ def next_sentence(status: Status, has_adapter: bool, lang: str) -> str:
 
 def log_lines(records: list[Record], lang: str) -> str:
     """What happened, newest first, with minutes and seconds since the start. Counts of a stage,
-    and the steps of a long training, are thinned out."""
+    and the steps of a long training, are thinned out; checkpoints are not mentioned."""
+    records = _without_saves(records)
     n_steps = sum(isinstance(r.event, Step) for r in records)
     every = max(1, n_steps // MAX_STEP_LINES)
     lines = []
@@ -256,6 +257,18 @@ def log_lines(records: list[Record], lang: str) -> str:
         since = duration(record.time_s - records[0].time_s)
         lines.append(f"{since:>5}  {event_sentence(event, lang)}")
     return "\n".join(reversed(lines))
+
+
+def _without_saves(records: list[Record]) -> list[Record]:
+    """Without the state's changes around a checkpoint, of which there is one a minute."""
+    kept: list[Record] = []
+    for record in records:
+        is_back = record.event == StateChanged("training")
+        if is_back and kept and kept[-1].event == StateChanged("saving"):
+            kept.pop()
+        else:
+            kept.append(record)
+    return kept
 
 
 def curves(records: list[Record], lang: str) -> str:

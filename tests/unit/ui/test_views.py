@@ -8,7 +8,7 @@ from whisper_tuner.model.catalogue import BASE_MODELS
 from whisper_tuner.model.planner import Plan
 from whisper_tuner.narrate import size_sentence
 from whisper_tuner.runs.device import Device
-from whisper_tuner.runs.events import Note, Progress, Record, Score, StateChanged, Step
+from whisper_tuner.runs.events import Note, Progress, Record, Resumed, Score, StateChanged, Step
 from whisper_tuner.runs.jobs import Status
 from whisper_tuner.ui import views
 
@@ -225,3 +225,22 @@ def test_curves_are_thinned_out_but_keep_the_last_point():
     assert len(points) <= views.MAX_PLOT_POINTS + 1
     assert "Loss on the training clips: 2 → 0.002" in html
     assert "Word error rate on held-out clips: 25% → 12.5%" in html
+
+
+def test_checkpoints_do_not_fill_the_log():
+    saves = [StateChanged("saving"), StateChanged("training")] * 30
+    last = [StateChanged("saving"), StateChanged("evaluating")]  # this one is the adapter's
+    happened = records(StateChanged("training"), step(1), *saves, step(2), *last)
+    lines = [line.split(maxsplit=1)[1] for line in views.log_lines(happened, "en").splitlines()]
+    assert [line.split()[0] for line in reversed(lines)] == [
+        *("Training.", "Step", "Step", "Saving", "Measuring")
+    ]
+
+
+def test_what_a_resumed_training_computed_again_is_shown_once():
+    happened = records(step(1), step(2), Score(2, 0.5, 0.2, 4), step(3), Resumed(1), step(2))
+    html = views.training_status(Status("training", True), happened, "en", 1010.0)
+    assert "2 / 10" in html
+    assert "50.0%" not in html
+    plot = views.curves(happened, "en")
+    assert len(plot.split('<polyline points="')[1].split('"')[0].split()) == 2
