@@ -29,7 +29,7 @@ from whisper_tuner.audio import SAMPLE_RATE
 from whisper_tuner.data.clips import Clip, read_clips
 from whisper_tuner.model.batches import Sample
 from whisper_tuner.model.features import clip_features, excerpts, log_mel, mel_filters
-from whisper_tuner.model.frames import FULL_FRAMES, window_frames
+from whisper_tuner.model.frames import FULL_FRAMES, STRIDE_LISTENING, window_frames
 from whisper_tuner.model.load import load_adapter, load_base, load_processor
 from whisper_tuner.model.window import Silence, encoder_window, record_silence
 from whisper_tuner.training.collator import IGNORED, Collator
@@ -55,9 +55,8 @@ class Reader:
 
     def silence_behind(self, audios: list[np.ndarray]) -> Silence:
         weight = self.model.get_encoder().conv1.weight
-        return record_silence(
-            self.model, clip_features(self.processor, audios, FULL_FRAMES, weight)
-        )
+        features = clip_features(self.processor, audios, FULL_FRAMES, weight)
+        return record_silence(self.model, features, STRIDE_LISTENING)
 
     def read(self, silence: Silence | None) -> tuple[torch.Tensor, float]:
         """Log-probabilities, shape (tokens, vocabulary), in CPU seconds; at 30 s without silence"""
@@ -83,13 +82,14 @@ def ways(reader: Reader, has_adapter: bool) -> list[tuple[str, Silence, Abstract
     """Windows: what each is called, the silence behind it, and what is changed of ours."""
     beginnings = reader.excerpts()
     ours = reader.silence_behind(beginnings)
-    nothing = Silence([t[:, :0] for t in ours.layer_inputs], ours.output[:, :0])
+    nothing = Silence([t[:, :0] for t in ours.layer_inputs], ours.output[:, :0], 1)
     noise = np.random.default_rng(0).normal(0, 0.05, SAMPLE_RATE).astype(np.float32)
     found = [
-        ("ours: every 4th position, weighed", ours, nullcontext()),
-        ("every position", ours, patch(f"{WINDOW}.STRIDE", 1)),
-        ("every 8th, weighed", ours, patch(f"{WINDOW}.STRIDE", 8)),
-        ("every 4th, not weighed", ours, patch(f"{WINDOW}.math.log", lambda _: 0.0)),
+        ("ours: every 2nd position, weighed", ours, nullcontext()),
+        ("every position", ours._replace(stride=1), nullcontext()),
+        ("every 4th, as when learning", ours._replace(stride=4), nullcontext()),
+        ("every 8th", ours._replace(stride=8), nullcontext()),
+        ("every 2nd, not weighed", ours, patch(f"{WINDOW}.math.log", lambda _: 0.0)),
         ("no silence behind it", nothing, nullcontext()),
         ("no silence, 0.9 s of margin", nothing, patch(f"{FRAMES}.MARGIN_S", 0.9)),
         ("ours, 0.9 s of margin", ours, patch(f"{FRAMES}.MARGIN_S", 0.9)),

@@ -18,6 +18,7 @@ from whisper_tuner.model.frames import (
     FRAMES_PER_POSITION,
     FULL_FRAMES,
     FULL_POSITIONS,
+    STRIDE_LISTENING,
     n_read,
     window_frames,
 )
@@ -111,7 +112,7 @@ def listen_to_silence(
     weight = model.get_encoder().conv1.weight
     features = clip_features(processor, beginnings, FULL_FRAMES, weight)
     with autocast(weight.device, precision):
-        return record_silence(model, features)
+        return record_silence(model, features, STRIDE_LISTENING)
 
 
 def batches(durations_s: list[float], n_at_once: int, window: str) -> Iterator[list[int]]:
@@ -124,7 +125,8 @@ def batches(durations_s: list[float], n_at_once: int, window: str) -> Iterator[l
     order = sorted(range(len(durations_s)), key=lambda i: -durations_s[i])
     while order:
         n_frames = window_frames(durations_s[order[0]], window)
-        fitting = order[: n_at_once * FULL_POSITIONS // n_read(n_frames // FRAMES_PER_POSITION)]
+        read = n_read(n_frames // FRAMES_PER_POSITION, STRIDE_LISTENING)
+        fitting = order[: n_at_once * FULL_POSITIONS // read]
         batch = [i for i in fitting if SPREAD * window_frames(durations_s[i], window) >= n_frames]
         yield batch
         order = order[len(batch) :]

@@ -10,7 +10,9 @@ FULL_POSITIONS = FULL_FRAMES // FRAMES_PER_POSITION
 # The speech window (`model/window.py`).
 MARGIN_S = 0.2  # silence behind the longest clip
 FLOOR_S = 1.0
-STRIDE = 4  # of the positions behind the window, every fourth is read
+# Of the positions behind the window only one of so many is read. A text that is heard tips where
+# two tokens are near a tie, so listening reads more; there it costs little.
+STRIDE_LEARNING, STRIDE_LISTENING = 4, 2
 
 
 def window_frames(longest_s: float, window: str) -> int:
@@ -24,6 +26,6 @@ def window_frames(longest_s: float, window: str) -> int:
     return round(seconds * POSITIONS_PER_S) * FRAMES_PER_POSITION
 
 
-def n_read(n_positions: int) -> int:
+def n_read(n_positions: int, stride: int) -> int:
     """Positions whose keys and values attention reads, in a window of `n_positions`."""
-    return n_positions + len(range(n_positions + STRIDE // 2, FULL_POSITIONS, STRIDE))
+    return n_positions + len(range(n_positions + stride // 2, FULL_POSITIONS, stride))

@@ -16,6 +16,7 @@ from whisper_tuner.model.frames import (
     FRAMES_PER_S,
     FULL_S,
     POSITIONS_PER_S,
+    STRIDE_LEARNING,
     n_read,
     window_frames,
 )
@@ -144,14 +145,14 @@ def activation_bytes(base: BaseModel, config: TrainConfig, part: Part, value: in
     """What the backward pass keeps of one part, at `value` bytes a value: all that every layer saw,
     or with checkpointing only its input; and the gradients, or the values, of one layer."""
     positions, tokens = part.n_clips * part.positions, part.n_clips * part.n_tokens
-    read = part.n_clips * n_read(part.positions)
+    read = part.n_clips * n_read(part.positions, STRIDE_LEARNING)
     copies = _lora_copies(config.lora, value)
     widths = {m: (4 if m == "fc2" else 1) for m in config.lora.target_modules}  # of inputs, in d
     cross = [m for m in widths if m in ("k_proj", "v_proj")]  # read the encoder's positions
     also = [m for m in widths if m in ("q_proj", "out_proj")]  # twice in a decoder layer
     int8 = config.precision == "8bit"
     wide = copies * sum(widths.values())
-    of_silence = (n_read(part.positions) - part.positions) * copies * len(cross)
+    of_silence = (n_read(part.positions, STRIDE_LEARNING) - part.positions) * copies * len(cross)
     encoder = positions * (ENCODER_VALUES + int8 * INT8_ENCODER_VALUES + wide)
     encoder += read * KEY_VALUES + of_silence
     decoder = tokens * (DECODER_VALUES + int8 * INT8_DECODER_VALUES + wide + copies * len(also))

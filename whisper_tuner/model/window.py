@@ -3,8 +3,8 @@
 Whisper was trained on 30 seconds and uses them: every position of the silence behind the speech is
 read by all others, and a model that suddenly lacks them loops. So the window keeps what attention
 reads there. The silence is recorded once at 30 seconds and is the same for every clip of a batch:
-each layer computes keys and values of every `STRIDE`th of its positions once, and each weighs as
-`STRIDE` positions. The model then answers nearly as at 30 seconds, trained in the window or not
+each layer computes keys and values of every `stride`th of its positions once, and each weighs as
+`stride` positions. The model then answers nearly as at 30 seconds, trained in the window or not
 (benchmarks/README.md), for a fraction of the work.
 
 transformers refuses any input but 30 seconds, so positions and the length it checks are swapped
@@ -20,7 +20,7 @@ import torch
 from transformers import WhisperForConditionalGeneration
 from transformers.models.whisper.modeling_whisper import WhisperAttention
 
-from whisper_tuner.model.frames import FRAMES_PER_POSITION, FULL_FRAMES, STRIDE
+from whisper_tuner.model.frames import FRAMES_PER_POSITION, FULL_FRAMES
 
 
 class Silence(NamedTuple):
@@ -28,13 +28,17 @@ class Silence(NamedTuple):
 
     `layer_inputs`: for each encoder layer, what its self-attention reads, (1, 1500, d_model).
     `output`: what the decoder reads, (1, 1500, d_model).
+    `stride`: one of so many positions is read, and weighs as all of them.
     """
 
     layer_inputs: list[torch.Tensor]
     output: torch.Tensor
+    stride: int
 
 
-def record_silence(model: WhisperForConditionalGeneration, features: torch.Tensor) -> Silence:
+def record_silence(
+    model: WhisperForConditionalGeneration, features: torch.Tensor, stride: int
+) -> Silence:
     """Listen to `features`, shape (batch, mels, 3000): short recordings with silence behind.
 
     Only positions behind the speech will be read, so recordings should be shorter than any window.
@@ -54,7 +58,7 @@ def record_silence(model: WhisperForConditionalGeneration, features: torch.Tenso
             hooks.callback(handle.remove)
         output = encoder(features).last_hidden_state.mean(0, keepdim=True)
     model.train(was_training)
-    return Silence(inputs, output)
+    return Silence(inputs, output, stride)
 
 
 @contextmanager
@@ -77,10 +81,9 @@ def encoder_window(
     encoder.config.max_source_positions = n_positions
     with ExitStack() as hooks:
         for layer, inputs in zip(encoder.layers, silence.layer_inputs, strict=True):
-            _read_behind(layer.self_attn, _behind(inputs, n_positions), n_positions, hooks)
-        output = _behind(silence.output, n_positions)
+            _read_behind(layer.self_attn, inputs, silence.stride, n_positions, hooks)
         for layer in model.get_decoder().layers:
-            _read_behind(layer.encoder_attn, output, n_positions, hooks)
+            _read_behind(layer.encoder_attn, silence.output, silence.stride, n_positions, hooks)
         try:
             yield
         finally:
@@ -88,17 +91,20 @@ def encoder_window(
             encoder.config.max_source_positions = full_length
 
 
-def _behind(recorded: torch.Tensor, n_positions: int) -> torch.Tensor:
-    """The middle of every `STRIDE` positions behind the first `n_positions`."""
-    return recorded[:, n_positions + STRIDE // 2 :: STRIDE]
-
-
 def _read_behind(
-    attention: WhisperAttention, silence: torch.Tensor, n_positions: int, hooks: ExitStack
+    attention: WhisperAttention,
+    recorded: torch.Tensor,
+    stride: int,
+    n_positions: int,
+    hooks: ExitStack,
 ) -> None:
-    """Let `attention` read `silence`, shape (1, positions, d_model), behind its own positions."""
+    """Let `attention` read the middle one of every `stride` positions behind its own.
+
+    `recorded`: shape (1, 1500, d_model).
+    """
+    silence = recorded[:, n_positions + stride // 2 :: stride]
     weights = torch.zeros(1, 1, 1, n_positions + silence.shape[1], device=silence.device)
-    weights[..., n_positions:] = math.log(STRIDE)
+    weights[..., n_positions:] = math.log(stride)
 
     def weigh(_: torch.nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict]:
         hidden = args[0] if args else kwargs["hidden_states"]

@@ -15,7 +15,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 from whisper_tuner.config import TrainConfig
 from whisper_tuner.model.batches import MAX_HALVINGS, areas, cut
 from whisper_tuner.model.features import HOP, excerpts, log_mel, mel_filters, pad_audio
-from whisper_tuner.model.frames import FULL_FRAMES
+from whisper_tuner.model.frames import FULL_FRAMES, STRIDE_LEARNING
 from whisper_tuner.model.load import half_dtype
 from whisper_tuner.model.window import Silence, encoder_window, record_silence
 from whisper_tuner.runs import checkpoints
@@ -121,7 +121,7 @@ class WhisperTrainer(Seq2SeqTrainer):
         beginnings = excerpts(folder / clip.audio for clip in self.train_dataset.clips)
         audio = pad_audio(beginnings, FULL_FRAMES).to(self.args.device)
         with self.compute_loss_context_manager():
-            return record_silence(whisper, self._features(audio, whisper))
+            return record_silence(whisper, self._features(audio, whisper), STRIDE_LEARNING)
 
     def _can_halve(self, inputs: dict[str, torch.Tensor]) -> bool:
         return (

@@ -86,7 +86,7 @@ def kept_bytes(base: BaseModel, lora: LoraSettings, part: Part, half: bool) -> i
     features = torch.zeros(part.n_clips, base.n_mels, 2 * part.positions, dtype=dtype)
     tokens = torch.ones(part.n_clips, part.n_tokens, dtype=torch.long)
     mixed = torch.autocast("cpu", torch.bfloat16) if half else nullcontext()
-    silence = record_silence(model, torch.zeros(1, base.n_mels, 3000, dtype=dtype))
+    silence = record_silence(model, torch.zeros(1, base.n_mels, 3000, dtype=dtype), 4)
     saving = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
     with saving, mixed, encoder_window(model, 2 * part.positions, silence):
         model(input_features=features, decoder_input_ids=tokens)
