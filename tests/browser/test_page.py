@@ -285,7 +285,7 @@ def add_member(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     tar.addfile(member, io.BytesIO(content))
 
 
-def test_stop_compare_and_train_again(visit, upload):
+def test_stop_resume_compare_and_train_again(visit, upload):
     reader = Reader(visit().open(), "en")
     reader.give(upload)
     reader.sees("10 of 12 clips can be used")
@@ -294,6 +294,12 @@ def test_stop_compare_and_train_again(visit, upload):
     reader.press("page_stop")
     reader.sees("Stopped.", SLOW_MS)
     reader.sees("What was learned so far is kept.")
+    reader.press("page_resume")
+    expect(reader.page.get_by_label(reader.say("page_log")).first).to_have_value(
+        re.compile("Going on behind step"), timeout=SLOW_MS
+    )
+    reader.press("page_stop")
+    reader.sees("Stopped.", SLOW_MS)
     reader.go("compare")
     reader.press("page_compare_now")
     expect(reader.page.locator("#compare-status .headline")).to_contain_text("WER", timeout=SLOW_MS)

@@ -43,7 +43,7 @@ def test_two_processes_learn_what_one_learns(prepared, config, precision, window
     assert [record.seq for record in records] == list(range(1, len(records) + 1))
     assert [s.step for s in events_of(both, Score)] == [s.step for s in events_of(prepared, Score)]
     states = [event.state for event in events_of(both, StateChanged)]
-    assert states == ["queued", "preparing", "training", "saving", "evaluating", "done"]
+    assert states == [event.state for event in events_of(prepared, StateChanged)]
     one = load_file(prepared.adapter_dir / "adapter_model.safetensors")
     two = load_file(both.adapter_dir / "adapter_model.safetensors")
     assert one.keys() == two.keys()

@@ -180,6 +180,7 @@ def test_killed_training_resumes_to_bitwise_the_same_adapter(prepared, tiny_conf
     monkeypatch.setattr(jobs, "WORKER", "benchmarks.eager_worker")
     steps.train(whole, config)
     assert wait_for_end(whole).state == "done", "\n".join(jobs.log_tail(whole))
+    assert len(checkpoints.by_step(whole.checkpoints_dir)) == 1  # the others are done with
     with pytest.raises(RunError) as caught:
         steps.resume(whole)
     assert caught.value.code == "run_has_ended"

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from whisper_tuner.runs import heartbeat, jobs
-from whisper_tuner.runs.events import Note, Record, read_events
+from whisper_tuner.runs.events import Note, read_events
 from whisper_tuner.runs.folder import Run
 
 LOOK_EVERY_S = 5.0
@@ -39,15 +39,17 @@ def look_after_all(root: Path) -> None:
 
 def look_after(run: Run) -> None:
     """End the run's worker when it hangs; start one when the training broke off."""
-    if heartbeat.is_silent(run) and jobs.kill(run):
-        return  # the next look finds it interrupted
+    if jobs.is_alive(run):
+        if heartbeat.is_silent(run):
+            jobs.kill(run)  # the next look finds it interrupted
+        return
+    if not run.events_path.exists() or _age_s(run.events_path) > FORGOTTEN_S:
+        return
     records = read_events(run.events_path)
-    if jobs.status(run, records).state == "interrupted" and _may_resume(records):
+    n_resumed = sum(record.event == Note(RESUMED) for record in records)
+    if jobs.status(run, records).state == "interrupted" and n_resumed < MAX_RESUMES:
         jobs.start(run, jobs.last_stage(run), RESUMED)
 
 
-def _may_resume(records: list[Record]) -> bool:
-    """Whether it broke off lately, and not yet `MAX_RESUMES` times since a person started it."""
-    if not records or time.time() - records[-1].time_s > FORGOTTEN_S:
-        return False
-    return sum(record.event == Note(RESUMED) for record in records) < MAX_RESUMES
+def _age_s(path: Path) -> float:
+    return time.time() - path.stat().st_mtime

@@ -52,9 +52,14 @@ def commit(folder: Path, step: int, write: Callable[[Path], object]) -> Path:
     _sync(folder)
     if not is_whole(final):
         raise RunError("checkpoint_broken", step=step)
-    for old in by_step(folder)[:-KEPT]:
-        _remove(old)
+    prune(folder)
     return final
+
+
+def prune(folder: Path, kept: int = KEPT) -> None:
+    """Delete all but the newest `kept`."""
+    for old in by_step(folder)[:-kept]:
+        _remove(old)
 
 
 def unfinished(folder: Path, step: int) -> Path:

@@ -55,6 +55,7 @@ def train(context: WorkerContext, n_parts: int = 1) -> None:
     context.emit(Note("note_saved"))
     context.check_stop()
     measure(context, listener, held_out, base_texts)
+    checkpoints.prune(context.run.checkpoints_dir, kept=1)
     context.enter("done")
 
 

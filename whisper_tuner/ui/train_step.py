@@ -144,7 +144,7 @@ class TrainStep:
         stopped = [self.notice, self.stop]
         self.stop.click(self.stop_training, [page.lang, page.run_id], stopped, **PRIVATE)
         asked = [page.lang, page.run_id]
-        then_redraw(self.resume.click(self.resume_training, asked, [self.notice], **PRIVATE))
+        then_redraw(self.resume.click(self.resume_training, asked, stopped, **PRIVATE))
         made = [self.notice, page.run_id, page.spoken]
         then_redraw(self.again.click(self.train_again, [page.lang, page.run_id], made, **PRIVATE))
         self.forward.click(lambda: gr.Tabs(selected="compare"), None, page.steps, **QUIET)
@@ -170,13 +170,13 @@ class TrainStep:
             return views.paragraph(error.sentence(lang), "problem"), gr.skip()
         return "", gr.Button(interactive=False)
 
-    def resume_training(self, lang: str, run_id: str) -> str:
+    def resume_training(self, lang: str, run_id: str) -> tuple:
         try:
             self.page.tryout.close()  # its memory is needed
             steps.resume(open_run(run_id))
         except TunerError as error:
-            return views.paragraph(error.sentence(lang), "problem")
-        return ""
+            return views.paragraph(error.sentence(lang), "problem"), gr.skip()
+        return "", gr.Button(interactive=True)  # Stop was pressed before
 
     def train_again(self, lang: str, run_id: str) -> tuple:
         """A new run on the same recordings; the form keeps the settings to start from."""
