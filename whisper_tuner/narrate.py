@@ -38,7 +38,7 @@ def event_sentence(event: Event, lang: str = "en") -> str:
             remaining = duration(event.remaining_s)
             return text("event_step", lang, **{**event.__dict__, "remaining": remaining})
         case Resumed(step):
-            return text("event_resumed", lang, step=step)
+            return text("event_resumed" if step else "event_begun_again", lang, step=step)
         case Score():
             return text("event_score", lang, **event.__dict__)
 

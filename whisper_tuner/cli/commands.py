@@ -2,7 +2,6 @@
 
 import argparse
 import getpass
-import json
 import os
 import sys
 import time
@@ -10,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from whisper_tuner import steps
+from whisper_tuner.cli.telling import follow, report_run, say, say_json
 from whisper_tuner.config import LoraSettings, TrainConfig
 from whisper_tuner.data.clips import Report
 from whisper_tuner.errors import InputError, RunError
@@ -17,30 +17,19 @@ from whisper_tuner.locales import text
 from whisper_tuner.model.planner import Plan
 from whisper_tuner.narrate import (
     duration,
-    event_sentence,
     finding_sentence,
     plan_advice,
     plan_sentence,
     size_sentence,
-    status_sentence,
 )
 from whisper_tuner.publish.hub import local_token
 from whisper_tuner.runs import jobs
-from whisper_tuner.runs.caretaker import look_after
 from whisper_tuner.runs.device import Device, find_device
-from whisper_tuner.runs.events import Record, read_events
+from whisper_tuner.runs.events import read_events
 from whisper_tuner.runs.folder import Run, default_root
 from whisper_tuner.runs.tryout import TryOut
 
 DEMO_EPOCHS = 5
-
-
-def say(sentence: str) -> None:
-    print(sentence, flush=True)
-
-
-def say_json(data: dict) -> None:
-    print(json.dumps(data, ensure_ascii=False), flush=True)
 
 
 def open_run(name: str) -> Run:
@@ -139,41 +128,6 @@ def say_plan(config: TrainConfig, expected: Plan, device: Device) -> None:
     say(size_sentence(config.base, config.lora))
 
 
-def follow(run: Run, as_json: bool, seen: int = 0) -> int:
-    """Print a run's events behind the first `seen` until its worker ends. Ctrl+C asks it to stop,
-    and waits for it.
-    """
-    while True:
-        try:
-            alive = jobs.is_alive(run)
-            for record in read_events(run.events_path, after=seen):
-                seen = record.seq
-                say_record(record, as_json)
-            look_after(run)
-            if not alive and not jobs.is_alive(run):
-                break
-            time.sleep(0.5)
-        except KeyboardInterrupt:
-            say(text("state_stopping"))
-            jobs.stop(run)
-    status = jobs.status(run)
-    if status.state not in ("done", "stopped"):
-        print(status_sentence(status), file=sys.stderr)
-        return 1
-    return 0
-
-
-def say_record(record: Record, as_json: bool) -> None:
-    if as_json:
-        event = record.event
-        say_json({"seq": record.seq, "time_s": record.time_s, "kind": event.kind, **asdict(event)})
-    else:
-        say(
-            f"{time.strftime('%H:%M:%S', time.localtime(record.time_s))}  "
-            f"{event_sentence(record.event)}"
-        )
-
-
 # --- demo
 
 
@@ -212,16 +166,6 @@ def demo(options: argparse.Namespace) -> int:
 
 
 # --- status, stop, resume
-
-
-def report_run(run: Run, as_json: bool) -> None:
-    status = jobs.status(run)
-    if not as_json:
-        say(f"{run.id}  {status_sentence(status)}")
-        return
-    records = read_events(run.events_path)
-    last = [asdict(r.event) for r in records if r.event.kind == "step"][-1:]
-    say_json({"run": run.id, **asdict(status), "step": last[0] if last else None})
 
 
 def status(options: argparse.Namespace) -> int:

@@ -7,10 +7,11 @@ started under its run's lock, and only one that is proven to be the run's own is
 
 import threading
 import time
+import traceback
 from pathlib import Path
 
 from whisper_tuner.runs import heartbeat, jobs
-from whisper_tuner.runs.events import Note, read_events
+from whisper_tuner.runs.events import Note, Record, read_events
 from whisper_tuner.runs.folder import Run
 
 LOOK_EVERY_S = 5.0
@@ -34,21 +35,31 @@ class Caretaker:
 
 def look_after_all(root: Path) -> None:
     for path in root.glob("*/run.json"):
-        look_after(Run(path.parent))
+        try:
+            look_after(Run(path.parent))
+        except Exception:  # a run that cannot be read, or is being deleted: the others count too
+            traceback.print_exc()
 
 
 def look_after(run: Run) -> None:
     """End the run's worker when it hangs; start one when the training broke off."""
     if jobs.is_alive(run):
         if heartbeat.is_silent(run):
-            jobs.kill(run)  # the next look finds it interrupted
+            time.sleep(2 * heartbeat.BEAT_S)  # the whole machine may have stood still
+            if heartbeat.is_silent(run):
+                jobs.kill(run)  # the next look finds it interrupted
         return
     if not run.events_path.exists() or _age_s(run.events_path) > FORGOTTEN_S:
         return
     records = read_events(run.events_path)
-    n_resumed = sum(record.event == Note(RESUMED) for record in records)
-    if jobs.status(run, records).state == "interrupted" and n_resumed < MAX_RESUMES:
+    if jobs.status(run, records).state == "interrupted" and _may_resume(records):
         jobs.start(run, jobs.last_stage(run), RESUMED)
+
+
+def _may_resume(records: list[Record]) -> bool:
+    """Not what somebody was stopping, and not for ever."""
+    n_resumed = sum(record.event == Note(RESUMED) for record in records)
+    return jobs.last_state(records) != "stopping" and n_resumed < MAX_RESUMES
 
 
 def _age_s(path: Path) -> float:

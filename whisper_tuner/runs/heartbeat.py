@@ -4,8 +4,10 @@ The time is the machine's monotonic clock, which all processes share and nobody 
 forward by a day ends no training.
 """
 
+import os
 import threading
 import time
+from contextlib import suppress
 
 from whisper_tuner.runs.folder import Run
 
@@ -21,14 +23,18 @@ def start(run: Run) -> None:
 
 def _keep_beating(run: Run) -> None:
     while run.dir.exists():
-        beat(run)
+        with suppress(OSError):  # the next one may succeed
+            beat(run)
         time.sleep(BEAT_S)
 
 
 def beat(run: Run) -> None:
-    new = run.heartbeat_path.with_suffix(".new")
-    new.write_text(str(time.monotonic()))
-    new.replace(run.heartbeat_path)
+    """Write over the last beat, as long as it: a full disk must not silence a healthy worker."""
+    fd = os.open(run.heartbeat_path, os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        os.pwrite(fd, f"{time.monotonic():020.3f}".encode(), 0)
+    finally:
+        os.close(fd)
 
 
 def is_silent(run: Run) -> bool:

@@ -24,6 +24,7 @@ from whisper_tuner.runs.events import TERMINAL_STATES, Failed, Record, StateChan
 from whisper_tuner.runs.folder import Run
 
 WORKER = "whisper_tuner.worker"  # the module that a worker process runs
+EXIT_NAME = "exit.json"
 ENVIRONMENT = (
     *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_CACHE_HOME", "WHISPER_TUNER_CACHE"),
     *("PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "OMP_NUM_THREADS"),
@@ -69,6 +70,7 @@ def start(run: Run, stage: str = "train", note: str = "") -> bool:
         return False
     try:
         os.truncate(lock, 0)
+        (run.dir / EXIT_NAME).unlink(missing_ok=True)  # of the worker before
         log = run.log_path.open("ab")
         command = [sys.executable, "-m", WORKER, str(run.dir), stage, str(lock)]
         command += ["--note", note] if note else []
@@ -111,7 +113,7 @@ def _reap(process: subprocess.Popen, run: Run) -> None:
     """Keep the exit code: it is how a killed worker is told from one that crashed."""
     code = process.wait()
     if run.dir.exists():
-        (run.dir / "exit.json").write_text(json.dumps({"code": code}))
+        (run.dir / EXIT_NAME).write_text(json.dumps({"code": code}))
 
 
 def last_stage(run: Run) -> str:
@@ -186,7 +188,7 @@ def status(run: Run, records: list[Record] | None = None) -> Status:
 
 def _interrupted(run: Run) -> Status:
     try:
-        code = json.loads((run.dir / "exit.json").read_text())["code"]
+        code = json.loads((run.dir / EXIT_NAME).read_text())["code"]
     except (FileNotFoundError, json.JSONDecodeError):
         return Status("interrupted", False, reason="worker_vanished")
     reason = "worker_killed" if code < 0 else "worker_crashed"

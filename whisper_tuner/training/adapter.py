@@ -10,6 +10,13 @@ from transformers import WhisperProcessor
 from whisper_tuner.errors import TrainingError
 
 
+def require_finite(model: PeftModel, step: int) -> None:
+    """Raises TrainingError when a weight that is trained is not finite after `step` steps."""
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    if not all(torch.isfinite(weight).all() for weight in trained):
+        raise TrainingError("training_not_finite", step=step)
+
+
 def save_adapter(
     model: PeftModel, processor: WhisperProcessor, adapter_dir: Path, step: int
 ) -> None:
@@ -17,9 +24,7 @@ def save_adapter(
 
     Raises TrainingError when a weight is not finite: such an adapter is never saved.
     """
-    trained = [weight for weight in model.parameters() if weight.requires_grad]
-    if not all(torch.isfinite(weight).all() for weight in trained):
-        raise TrainingError("training_not_finite", step=step)
+    require_finite(model, step)
     temporary = adapter_dir.with_name(f".{adapter_dir.name}-new")
     shutil.rmtree(temporary, ignore_errors=True)
     model.save_pretrained(temporary, save_embedding_layers=False)

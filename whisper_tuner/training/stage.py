@@ -16,7 +16,7 @@ from whisper_tuner.model.batches import BatchPlan
 from whisper_tuner.model.load import add_lora, find_torch_device, load_base, load_processor
 from whisper_tuner.runs import checkpoints
 from whisper_tuner.runs.context import WorkerContext
-from whisper_tuner.runs.events import Note, Resumed, Score
+from whisper_tuner.runs.events import Note, Resumed, Score, Step, read_events
 from whisper_tuner.training.adapter import save_adapter
 from whisper_tuner.training.callbacks import EventCallback
 from whisper_tuner.training.collator import Collator, PlannedClips
@@ -28,8 +28,8 @@ def train(context: WorkerContext, n_parts: int = 1) -> None:
     """Run the whole training of one run folder, from `run.json` to `comparison.json`.
 
     Goes on from the newest checkpoint that verifies when there is one. Steps are computed in at
-    least `n_parts` parts. With several devices every process runs this;
-    only the first transcribes, saves and writes events.
+    least `n_parts` parts. With several devices every process runs this; only the first transcribes,
+    saves and writes events.
 
     Raises Stopped when stopped before anything was learnt, TunerError for what a person can mend.
     """
@@ -44,7 +44,7 @@ def train(context: WorkerContext, n_parts: int = 1) -> None:
     base_texts = base_transcripts(context, listener, held_out) if context.is_first else []
     scorer = Scorer(context, config, listener, held_out, dev)
     checkpoint = checkpoints.newest(context.run.checkpoints_dir)
-    if context.is_first and checkpoint is None:
+    if context.is_first and not _go_on(context, checkpoint):
         scorer.score_base(base_texts)
 
     n_steps = _fit(context, config, listener, learnt, scorer, n_parts, checkpoint)
@@ -57,6 +57,22 @@ def train(context: WorkerContext, n_parts: int = 1) -> None:
     measure(context, listener, held_out, base_texts)
     checkpoints.prune(context.run.checkpoints_dir, kept=1)
     context.enter("done")
+
+
+def _go_on(context: WorkerContext, checkpoint: Path | None) -> bool:
+    """Whether the run was begun before; then its events say from where it goes on.
+
+    What was measured of an adapter that will be replaced is deleted.
+    """
+    records = read_events(context.run.events_path)
+    if not any(isinstance(record.event, Score | Step) for record in records):
+        return False
+    for broken in checkpoints.by_step(context.run.checkpoints_dir):
+        if checkpoint is None or checkpoints.step_of(broken) > checkpoints.step_of(checkpoint):
+            context.emit(Note("note_checkpoint_broken", {"step": checkpoints.step_of(broken)}))
+    context.emit(Resumed(checkpoints.step_of(checkpoint) if checkpoint else 0))
+    context.run.comparison_path.unlink(missing_ok=True)
+    return True
 
 
 def _load(context: WorkerContext, config: TrainConfig) -> Listener:
@@ -150,8 +166,6 @@ def _fit(
     torch.cuda.empty_cache()  # of the transcribing, which took more than training will
     context.enter("training")
     context.emit(Note("note_training", {"n_clips": len(clips)}))
-    if checkpoint:
-        context.emit(Resumed(checkpoints.step_of(checkpoint)))
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if context.stop_asked:
         context.enter("stopping")

@@ -19,6 +19,7 @@ from whisper_tuner.model.frames import FULL_FRAMES, STRIDE_LEARNING
 from whisper_tuner.model.load import half_dtype
 from whisper_tuner.model.window import Silence, encoder_window, record_silence
 from whisper_tuner.runs import checkpoints
+from whisper_tuner.training.adapter import require_finite
 from whisper_tuner.training.collator import IGNORED, PlannedClips
 from whisper_tuner.training.early_stop import BestAdapter
 
@@ -168,8 +169,12 @@ class WhisperTrainer(Seq2SeqTrainer):
         return log_mel(audio, self._mel_filters).to(whisper.get_encoder().conv1.weight.dtype)
 
     def _save_checkpoint(self, *_: Any) -> None:
-        """In place of the stock one, which a kill leaves half written under its final name."""
+        """In place of the stock one, which a kill leaves half written under its final name.
+
+        Raises TrainingError when a weight is not finite: nothing good could follow from it.
+        """
         folder, step = Path(self.args.output_dir), self.state.global_step
+        require_finite(self.model, step)  # in every process: all have the same weights
         if self.args.should_save:
             checkpoints.commit(folder, step, self._write_checkpoint)
         else:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.chaos import mutate
 from whisper_tuner.runs import checkpoints
 
 FILES = {"weights": b"w" * 5000, "optimizer": bytes(range(256)) * 20, "state.json": b'{"step": 1}'}
@@ -85,26 +86,6 @@ def test_no_mutated_checkpoint_is_loaded(tmp_path, seed):
     path = checkpoints.commit(tmp_path, 20, fill)
     mutate(path, random.Random(seed))
     assert checkpoints.newest(tmp_path) is None
-
-
-def mutate(checkpoint: Path, draw: random.Random) -> None:
-    """One bit flipped, a file cut off, lengthened, removed, added, or two exchanged."""
-    victim = draw.choice(sorted(checkpoint.iterdir()))
-    data = bytearray(victim.read_bytes())
-    match draw.choice(["flip", "cut", "longer", "remove", "add", "folder"]):
-        case "flip":
-            data[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
-            victim.write_bytes(data)
-        case "cut":
-            victim.write_bytes(data[: draw.randrange(len(data))])
-        case "longer":
-            victim.write_bytes(data + b"\0")
-        case "remove":
-            victim.unlink()
-        case "add":
-            (checkpoint / "another").write_bytes(b"")
-        case "folder":
-            (checkpoint / "folder").mkdir()
 
 
 def test_the_manifest_says_step_sizes_and_digests(tmp_path):

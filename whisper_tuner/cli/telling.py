@@ -1,0 +1,66 @@
+"""What the terminal shows of a run: its events as they come, and how it stands."""
+
+import json
+import sys
+import time
+from dataclasses import asdict
+
+from whisper_tuner.locales import text
+from whisper_tuner.narrate import event_sentence, status_sentence
+from whisper_tuner.runs import jobs
+from whisper_tuner.runs.caretaker import look_after
+from whisper_tuner.runs.events import Record, read_events
+from whisper_tuner.runs.folder import Run
+
+
+def say(sentence: str) -> None:
+    print(sentence, flush=True)
+
+
+def say_json(data: dict) -> None:
+    print(json.dumps(data, ensure_ascii=False), flush=True)
+
+
+def follow(run: Run, as_json: bool, seen: int = 0) -> int:
+    """Print a run's events behind the first `seen` until its worker ends. Ctrl+C asks it to stop,
+    and waits for it.
+    """
+    while True:
+        try:
+            alive = jobs.is_alive(run)
+            for record in read_events(run.events_path, after=seen):
+                seen = record.seq
+                say_record(record, as_json)
+            look_after(run)
+            if not alive and not jobs.is_alive(run):
+                break
+            time.sleep(0.5)
+        except KeyboardInterrupt:
+            say(text("state_stopping"))
+            jobs.stop(run)
+    status = jobs.status(run)
+    if status.state not in ("done", "stopped"):
+        print(status_sentence(status), file=sys.stderr)
+        return 1
+    return 0
+
+
+def say_record(record: Record, as_json: bool) -> None:
+    if as_json:
+        event = record.event
+        say_json({"seq": record.seq, "time_s": record.time_s, "kind": event.kind, **asdict(event)})
+    else:
+        say(
+            f"{time.strftime('%H:%M:%S', time.localtime(record.time_s))}  "
+            f"{event_sentence(record.event)}"
+        )
+
+
+def report_run(run: Run, as_json: bool) -> None:
+    status = jobs.status(run)
+    if not as_json:
+        say(f"{run.id}  {status_sentence(status)}")
+        return
+    records = read_events(run.events_path)
+    last = [asdict(r.event) for r in records if r.event.kind == "step"][-1:]
+    say_json({"run": run.id, **asdict(status), "step": last[0] if last else None})
