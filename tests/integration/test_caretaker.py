@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import signal
+import threading
 import time
 from dataclasses import replace
 
@@ -13,7 +15,7 @@ from tests.integration.test_worker import events_of, has_stepped, wait_for_end, 
 from whisper_tuner import steps
 from whisper_tuner.errors import RunError
 from whisper_tuner.runs import checkpoints, heartbeat, jobs, locks
-from whisper_tuner.runs.caretaker import MAX_RESUMES, RESUMED, look_after
+from whisper_tuner.runs.caretaker import MAX_RESUMES, RESUMED, look_after, look_after_all
 from whisper_tuner.runs.events import EventWriter, Note, Resumed, StateChanged
 
 
@@ -84,6 +86,40 @@ def test_what_broke_off_days_ago_is_left_alone(broken_off, monkeypatch):
     long_ago_s = time.time() - 2 * 24 * 3600
     os.utime(broken_off.events_path, (long_ago_s, long_ago_s))
     assert started(broken_off, monkeypatch) == []
+
+
+def test_what_somebody_was_stopping_stays_stopped(broken_off, monkeypatch):
+    writer = EventWriter(broken_off.events_path)
+    writer.append(StateChanged("stopping"))
+    writer.close()
+    assert started(broken_off, monkeypatch) == []
+
+
+def test_one_unreadable_run_does_not_cost_the_others(broken_off, monkeypatch, capsys):
+    other = steps.again(broken_off)
+    shutil.copy(broken_off.spec_path, other.spec_path)
+    other.events_path.write_text("no json\n")
+    asked = []
+    monkeypatch.setattr(jobs, "start", lambda *args: asked.append(args[0]))
+    look_after_all(broken_off.dir.parent)
+    assert asked == [broken_off]
+    assert "JSONDecodeError" in capsys.readouterr().err
+
+
+def test_a_machine_that_stood_still_is_no_silence(prepared, monkeypatch):
+    """Its worker beats again before the second look."""
+    monkeypatch.setattr(heartbeat, "BEAT_S", 0.2)
+    lock = locks.acquire(prepared.lock_path)
+    killed = []
+    monkeypatch.setattr(jobs, "kill", killed.append)
+    prepared.heartbeat_path.write_text(f"{time.monotonic() - 100:020.3f}")
+    threading.Timer(0.1, heartbeat.beat, [prepared]).start()
+    look_after(prepared)
+    assert killed == []
+    prepared.heartbeat_path.write_text(f"{time.monotonic() - 100:020.3f}")
+    look_after(prepared)
+    assert killed == [prepared]
+    os.close(lock)
 
 
 def test_a_clock_put_forward_is_no_silence(broken_off, monkeypatch):

@@ -136,6 +136,27 @@ def test_stop_saves_and_compare_finishes_the_job(prepared, tiny_config):
     assert prepared.read_comparison()["n_clips"] == 2
 
 
+def test_resume_of_a_stopped_run_forgets_its_comparison_and_tells_of_damage(prepared, tiny_config):
+    steps.train(prepared, replace(tiny_config, epochs=100))
+    wait_until(lambda: has_stepped(prepared), "the first step")
+    jobs.stop(prepared)
+    wait_for_end(prepared)
+    [saved] = checkpoints.by_step(prepared.checkpoints_dir)
+    (saved / "optimizer.pt").write_bytes(b"damaged")
+    prepared.comparison_path.write_text("{}")  # of the adapter as it was stopped
+    n_before = len(read_events(prepared.events_path))
+    steps.resume(prepared)
+    wait_until(lambda: len(events_of(prepared, Resumed)) == 1, "the way back")
+    jobs.stop(prepared)
+    assert wait_for_end(prepared).state == "stopped"
+    assert not prepared.comparison_path.exists()
+    assert events_of(prepared, Resumed) == [Resumed(0)]
+    damaged = Note("note_checkpoint_broken", {"step": checkpoints.step_of(saved)})
+    assert damaged in events_of(prepared, Note)
+    scores = [r.event for r in read_events(prepared.events_path)[n_before:]]
+    assert not any(isinstance(e, Score) and e.step == 0 for e in scores)  # the base's is known
+
+
 def test_stop_while_waiting_and_one_training_at_a_time(prepared, tiny_config):
     second, third = steps.again(prepared), steps.again(prepared)
     steps.train(prepared, replace(tiny_config, epochs=100))

@@ -223,3 +223,13 @@ def test_the_best_adapter_is_in_the_checkpoint(prepared, tiny_config, tmp_path):
     best.restore()
     other.restore()
     assert all(torch.equal(w, weights_of(again)[n]) for n, w in weights_of(trainer).items())
+
+
+def test_weights_that_are_not_finite_are_never_a_checkpoint(prepared, tiny_config, tmp_path):
+    """The loss of a step is of the weights before it, so it says nothing of those behind it."""
+    trainer, _, _ = build(prepared, replace(tiny_config, max_steps=1), tmp_path, poison=True)
+    trainer.state.global_step = 1
+    with pytest.raises(TrainingError) as caught:
+        trainer._save_checkpoint()
+    assert caught.value.code == "training_not_finite"
+    assert checkpoints.newest(tmp_path / "out") is None
