@@ -15,7 +15,7 @@ from tests.integration.test_worker import events_of, has_stepped, wait_for_end, 
 from whisper_tuner import steps
 from whisper_tuner.errors import RunError
 from whisper_tuner.runs import checkpoints, heartbeat, jobs, locks
-from whisper_tuner.runs.caretaker import MAX_RESUMES, RESUMED, look_after, look_after_all
+from whisper_tuner.runs.caretaker import look_after, look_after_all
 from whisper_tuner.runs.events import EventWriter, Note, Resumed, StateChanged
 
 
@@ -34,7 +34,7 @@ def test_a_killed_training_goes_on_by_itself(prepared, tiny_config, monkeypatch)
     look_after(prepared)  # a second one finds it alive
     assert wait_for_end(prepared).state == "done", "\n".join(jobs.log_tail(prepared))
     assert len(events_of(prepared, Resumed)) == 1
-    assert events_of(prepared, Note).count(Note(RESUMED)) == 1
+    assert events_of(prepared, Note).count(Note(jobs.RESUMED)) == 1
     look_after(prepared)  # it has reached its end
     assert not jobs.is_alive(prepared)
 
@@ -71,13 +71,13 @@ def started(run, monkeypatch) -> list[tuple]:
 
 def test_what_broke_off_is_resumed_in_its_own_stage(broken_off, monkeypatch):
     broken_off.lock_path.write_text('{"pid": 1, "created": 0, "stage": "compare"}')
-    assert started(broken_off, monkeypatch) == [(broken_off, "compare", RESUMED)]
+    assert started(broken_off, monkeypatch) == [(broken_off, "compare", jobs.RESUMED)]
 
 
 def test_by_itself_twice_at_most(broken_off, monkeypatch):
     writer = EventWriter(broken_off.events_path)
-    for _ in range(MAX_RESUMES):
-        writer.append(Note(RESUMED))
+    for _ in range(jobs.MAX_RESUMES):
+        writer.append(Note(jobs.RESUMED))
     writer.close()
     assert started(broken_off, monkeypatch) == []
 

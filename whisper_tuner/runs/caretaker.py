@@ -11,13 +11,9 @@ import traceback
 from pathlib import Path
 
 from whisper_tuner.runs import heartbeat, jobs
-from whisper_tuner.runs.events import Note, Record, read_events
 from whisper_tuner.runs.folder import Run
 
 LOOK_EVERY_S = 5.0
-MAX_RESUMES = 2  # of one run, by itself; after that a person decides
-FORGOTTEN_S = 24 * 3600.0  # what broke off longer ago, nobody waits for
-RESUMED = "note_resumed_by_itself"  # the worker says it, so it is counted in the events
 
 
 class Caretaker:
@@ -49,18 +45,5 @@ def look_after(run: Run) -> None:
             if heartbeat.is_silent(run):
                 jobs.kill(run)  # the next look finds it interrupted
         return
-    if not run.events_path.exists() or _age_s(run.events_path) > FORGOTTEN_S:
-        return
-    records = read_events(run.events_path)
-    if jobs.status(run, records).state == "interrupted" and _may_resume(records):
-        jobs.start(run, jobs.last_stage(run), RESUMED)
-
-
-def _may_resume(records: list[Record]) -> bool:
-    """Not what somebody was stopping, and not for ever."""
-    n_resumed = sum(record.event == Note(RESUMED) for record in records)
-    return jobs.last_state(records) != "stopping" and n_resumed < MAX_RESUMES
-
-
-def _age_s(path: Path) -> float:
-    return time.time() - path.stat().st_mtime
+    if jobs.status(run).goes_on:
+        jobs.start(run, jobs.last_stage(run), jobs.RESUMED)

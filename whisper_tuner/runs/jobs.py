@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,11 +21,21 @@ import psutil
 
 from whisper_tuner.errors import RunError
 from whisper_tuner.runs import heartbeat, locks
-from whisper_tuner.runs.events import TERMINAL_STATES, Failed, Record, StateChanged, read_events
+from whisper_tuner.runs.events import (
+    TERMINAL_STATES,
+    Failed,
+    Note,
+    Record,
+    StateChanged,
+    read_events,
+)
 from whisper_tuner.runs.folder import Run
 
 WORKER = "whisper_tuner.worker"  # the module that a worker process runs
 EXIT_NAME = "exit.json"
+MAX_RESUMES = 2  # of one run, by itself; after that a person decides
+RESUMED = "note_resumed_by_itself"  # the worker says it, so it is counted in the events
+FORGOTTEN_S = 24 * 3600.0  # what broke off longer ago, nobody waits for
 ENVIRONMENT = (
     *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_CACHE_HOME", "WHISPER_TUNER_CACHE"),
     *("PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "OMP_NUM_THREADS"),
@@ -35,13 +46,17 @@ ENVIRONMENT = (
 
 @dataclass(frozen=True)
 class Status:
-    """What is true of a run now. `ahead`: runs to be finished before this one may start."""
+    """What is true of a run now. `ahead`: runs to be finished before this one may start.
+
+    `goes_on`: it broke off, and is to be resumed without asking anybody (`runs/caretaker.py`).
+    """
 
     state: str
     alive: bool
     ahead: int = 0
     reason: str = ""  # a locale key, when the state is failed or interrupted
     params: dict = field(default_factory=dict)
+    goes_on: bool = False
 
 
 def worker_environment() -> dict[str, str]:
@@ -183,16 +198,25 @@ def status(run: Run, records: list[Record] | None = None) -> Status:
         return Status(state, alive)
     if alive:
         return Status("queued" if state == "draft" else state, True, ahead=n_ahead(run, state))
-    return _interrupted(run)
+    reason, params = _why_interrupted(run)
+    return Status("interrupted", False, 0, reason, params, _goes_on(run, records))
 
 
-def _interrupted(run: Run) -> Status:
+def _goes_on(run: Run, records: list[Record]) -> bool:
+    """Not what somebody was stopping, nor for ever, nor what nobody waits for any more."""
+    n_resumed = sum(record.event == Note(RESUMED) for record in records)
+    if not records or last_state(records) == "stopping" or n_resumed >= MAX_RESUMES:
+        return False
+    return time.time() - run.events_path.stat().st_mtime < FORGOTTEN_S
+
+
+def _why_interrupted(run: Run) -> tuple[str, dict]:
+    """A locale key and its parameters."""
     try:
         code = json.loads((run.dir / EXIT_NAME).read_text())["code"]
     except (FileNotFoundError, json.JSONDecodeError):
-        return Status("interrupted", False, reason="worker_vanished")
-    reason = "worker_killed" if code < 0 else "worker_crashed"
-    return Status("interrupted", False, reason=reason, params={"code": abs(code)})
+        return "worker_vanished", {}
+    return "worker_killed" if code < 0 else "worker_crashed", {"code": abs(code)}
 
 
 def n_ahead(run: Run, state: str) -> int:

@@ -118,9 +118,7 @@ class PageView:
         """Every step from the run's folder."""
         run = find_run(run_id)
         rest = iter(values)
-        updates: Updates = {
-            self.page.timer: gr.Timer(active=run is not None and jobs.is_alive(run))
-        }
+        updates: Updates = {self.page.timer: gr.Timer(active=run is not None and is_moving(run))}
         for name, tab in self.tabs.items():  # tabs alone do not follow the browser's switch
             updates[tab] = gr.Tab(label=text(f"page_step_{name}", lang))
         for part in self.parts:
@@ -138,7 +136,8 @@ class PageView:
         }
 
     def tick(self, lang: str, run_id: str, *values: object) -> Updates:
-        """Once a second while the run is alive: what is new; everything when it has ended."""
+        """Once a second while the run is alive or about to be: what is new; everything when it has
+        begun or ended."""
         *rest, seen = values
         run = find_run(run_id)
         if run is None:
@@ -153,7 +152,14 @@ class PageView:
         now = f"{run.id} {len(records)} {status.ahead} {lang}"
         if now == seen:
             return clocks
+        if not seen:  # it has been started, perhaps by itself
+            return {**self.draw(lang, run_id, *rest), self.seen: now}
         return {**clocks, **self.train.live(lang, run, status, records), self.seen: now}
+
+
+def is_moving(run: Run) -> bool:
+    """Whether a look in a second may find something new."""
+    return jobs.is_alive(run) or jobs.status(run).goes_on
 
 
 def step_of(run: Run | None) -> str:

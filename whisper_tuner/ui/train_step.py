@@ -114,8 +114,8 @@ class TrainStep:
         records = read_events(run.events_path)
         status = jobs.status(run, records)
         return {
-            self.resume: gr.Button(visible=jobs.can_resume(status)),
-            self.again: gr.Button(visible=not status.alive),
+            self.resume: gr.Button(visible=jobs.can_resume(status) and not status.goes_on),
+            self.again: gr.Button(visible=not status.alive and not status.goes_on),
             self.forward: gr.Button(visible=not status.alive and run.has_adapter),
             **self.live(lang, run, status, records),
         }

@@ -236,7 +236,7 @@ def next_sentence(status: Status, has_adapter: bool, lang: str) -> str:
     if status.state == "done":
         return text("next_done", lang)
     if status.state != "stopped":
-        return text("next_resume", lang)
+        return text("next_by_itself" if status.goes_on else "next_resume", lang)
     return text("next_stopped" if has_adapter else "next_stopped_early", lang)
 
 

@@ -227,6 +227,11 @@ def test_curves_are_thinned_out_but_keep_the_last_point():
     assert "Word error rate on held-out clips: 25% → 12.5%" in html
 
 
+def test_what_goes_on_by_itself_asks_for_nothing():
+    broken_off = Status("interrupted", False, goes_on=True)
+    assert views.next_sentence(broken_off, False, "en").startswith("It goes on by itself")
+
+
 def test_checkpoints_do_not_fill_the_log():
     saves = [StateChanged("saving"), StateChanged("training")] * 30
     last = [StateChanged("saving"), StateChanged("evaluating")]  # this one is the adapter's
