@@ -1,12 +1,22 @@
-"""The worker, but with a checkpoint after every second step: so that faults meet many of them.
+"""The worker, but with a checkpoint after every second step, so that faults meet many of them; and
+with the faults that `faults.json` in its run folder asks for.
 
 python -m benchmarks.eager_worker RUN_DIR STAGE
+
+`{"memory": {"3": 1}, "poison": {"5": 2}}`: the step behind step 3 finds too little memory once, the
+one behind step 5 has a clip that is not a number, twice.
 """
 
+import json
 import sys
 
+import torch
+
 from whisper_tuner import worker
-from whisper_tuner.training import callbacks, trainer
+from whisper_tuner.runs.folder import Run
+from whisper_tuner.training import callbacks, stage, trainer
+
+FAULTS_NAME = "faults.json"
 
 
 def save_often() -> None:
@@ -14,6 +24,29 @@ def save_often() -> None:
     callbacks.STEPS_BETWEEN_RECORDINGS = trainer.STEPS_BETWEEN_RECORDINGS = 2
 
 
+class FaultyTrainer(trainer.WhisperTrainer):
+    def _step_in_parts(self, model: torch.nn.Module, inputs: dict, *args: object) -> torch.Tensor:
+        if self._has_fault("memory"):
+            raise torch.OutOfMemoryError("CUDA out of memory. (asked for by faults.json)")
+        if self._has_fault("poison"):
+            inputs["audio"][0] = float("nan")
+        return super()._step_in_parts(model, inputs, *args)
+
+    def _has_fault(self, kind: str) -> bool:
+        """Whether one is due at this step; it is counted down."""
+        path = Run(self.data_collator.dataset_dir.parent).dir / FAULTS_NAME
+        if not path.exists():
+            return False
+        faults = json.loads(path.read_text())
+        step = str(self.state.global_step)
+        n_left = faults.get(kind, {}).get(step, 0)
+        if n_left:
+            faults[kind][step] = n_left - 1
+            path.write_text(json.dumps(faults))
+        return n_left > 0
+
+
 if __name__ == "__main__":
     save_often()
+    stage.WhisperTrainer = FaultyTrainer
     sys.exit(worker.main())

@@ -46,7 +46,8 @@ def event_sentence(event: Event, lang: str = "en") -> str:
 def status_sentence(status: Status, lang: str = "en") -> str:
     """What is true of a run, with its reason or its place in the queue."""
     if status.ahead:
-        return text("status_ahead", lang, ahead=status.ahead)
+        time = rough_duration(status.starts_in_s, lang)
+        return text("status_ahead", lang, ahead=status.ahead, time=time)
     state = text(f"state_{status.state}", lang)
     if status.reason:
         return f"{state} {text(status.reason, lang, **status.params)}"

@@ -18,10 +18,10 @@ from whisper_tuner.data.clips import Report, read_clips
 from whisper_tuner.data.prepare import prepare as prepare_dataset
 from whisper_tuner.errors import InputError, RunError
 from whisper_tuner.model import planner
-from whisper_tuner.model.catalogue import check_language
+from whisper_tuner.model.catalogue import base_model, check_language
 from whisper_tuner.model.locate import token_counter
 from whisper_tuner.publish import hub, package
-from whisper_tuner.runs import jobs
+from whisper_tuner.runs import disk, jobs, queue
 from whisper_tuner.runs.device import Device, find_device
 from whisper_tuner.runs.folder import Run, Spec
 
@@ -59,7 +59,8 @@ def prepare_common_voice(
 def plan(run: Run, config: TrainConfig, device: Device) -> tuple[TrainConfig, planner.Plan]:
     """The config as it fits the device's memory, and what it will take. Nothing is started.
 
-    Raises InputError when the data, the language or the number of devices cannot be.
+    Raises InputError when the data, the language or the number of devices cannot be, or the disk
+    is too small.
     """
     check_language(config.base, config.language)
     if not run.dataset_dir.exists():
@@ -72,20 +73,25 @@ def plan(run: Run, config: TrainConfig, device: Device) -> tuple[TrainConfig, pl
     n, found = config.n_devices, device.n_devices
     if device.kind == "cuda" and n > found:
         raise InputError("setting_invalid", setting="devices", value=n, allowed=f"1 … {found}")
+    checkpoint_bytes = base_model(config.base).checkpoint_bytes(config.lora)
+    disk.require_room(run.dir, checkpoint_bytes, run.dataset_dir)
     return planner.plan(config, train_clips, test_clips, device)
 
 
-def train(run: Run, config: TrainConfig) -> None:
+def train(run: Run, config: TrainConfig, owner: str = "") -> None:
     """Plan, write the specification and start the worker; returns at once. Twice is harmless.
 
+    `owner`: whoever presses Start on a page; may have one training waiting.
+
     Raises InputError when something cannot be (`plan`) or the memory is far too small, RunError
-    when the run has started.
+    when the run has started or the owner has another one waiting.
     """
     planned, expected = plan(run, config, find_device())
     if expected.hopeless:
         raise InputError("does_not_fit", **expected.gigabytes)
-    run.write_spec(Spec(planned, time.time(), _versions()))
-    jobs.start(run)
+    with queue.place(run.dir.parent, owner):
+        run.write_spec(Spec(planned, time.time(), _versions(), owner, expected.total_s))
+        jobs.start(run)
 
 
 def resume(run: Run) -> bool:
@@ -93,15 +99,17 @@ def resume(run: Run) -> bool:
     that verifies, else from its beginning; False when a second press found it going on. A
     measuring that was interrupted is begun again.
 
-    Raises RunError when it was never started or has reached its end.
+    Raises RunError when it was never started, has reached its end, or its owner has another
+    training waiting.
     """
-    run.read_spec()
+    owner = run.read_spec().owner
     status = jobs.status(run)
     if status.alive:
         return False
     if not jobs.can_resume(status):
         raise RunError("run_has_ended", run=run.id)
-    return jobs.start(run, jobs.last_stage(run) if status.state == "interrupted" else "train")
+    with queue.place(run.dir.parent, owner):
+        return jobs.start(run, jobs.last_stage(run) if status.state == "interrupted" else "train")
 
 
 def again(run: Run) -> Run:

@@ -13,10 +13,12 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+from whisper_tuner.data.clips import is_complete
 from whisper_tuner.errors import RunError, TunerError
-from whisper_tuner.runs import heartbeat, jobs, locks
+from whisper_tuner.runs import disk, heartbeat, locks, queue
 from whisper_tuner.runs.context import RANK_FAILURE_NAME, Stopped, WorkerContext
 from whisper_tuner.runs.events import EventWriter, Failed, Note
 from whisper_tuner.runs.folder import Run
@@ -43,15 +45,15 @@ def wait_for_turn(context: WorkerContext) -> int:
     device_lock = context.run.dir.parent / DEVICE_LOCK_NAME
     while True:
         context.check_stop()
-        if not jobs.runs_ahead(context.run):
+        if not queue.runs_ahead(context.run):
             lock = locks.acquire(device_lock)
             if lock is not None:
                 return lock
         time.sleep(TURN_POLL_S)
 
 
-def failure(error: BaseException) -> Failed:
-    """The sentence for whatever ended a stage."""
+def failure(error: BaseException, run: Run) -> Failed:
+    """The sentence for whatever ended a stage of this run."""
     if isinstance(error, TunerError):
         return Failed(error.code, error.params)
     if type(error).__name__ == "OutOfMemoryError":  # torch's, which may not have been imported
@@ -60,6 +62,8 @@ def failure(error: BaseException) -> Failed:
         return Failed("out_of_memory_host")
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return Failed("disk_full")
+    if not is_complete(run.dataset_dir):
+        return Failed("dataset_vanished")
     return Failed("worker_failed")
 
 
@@ -87,15 +91,28 @@ def run_stage(run: Run, stage: str, note: str = "") -> int:
         if note:
             context.emit(Note(note))
         wait_for_turn(context)
-        load_stage(stage_of(run, stage))(context)
+        run_when_there_is_room(load_stage(stage_of(run, stage)), context)
     except Stopped:
         context.enter("stopped")
     except Exception as error:  # the process's last line: the person must be told, whatever it was
-        traceback.print_exc()
-        context.emit(failure(error))
-        context.enter("failed")
+        with suppress(OSError):  # the log and the events may be on a full disk
+            traceback.print_exc()
+            context.emit(failure(error, run))
+            context.enter("failed")
         return 1
     return 0
+
+
+def run_when_there_is_room(stage: Callable, context: WorkerContext) -> None:
+    """Begin the stage again, from what it saved, when it met a full disk and there is room now."""
+    while True:
+        try:
+            return stage(context)
+        except OSError as error:
+            is_full = error.errno == errno.ENOSPC and disk.is_full(context.run.dir)
+            if not is_full or context.stop_asked:
+                raise
+        context.pause_while_disk_is_full("queued")
 
 
 def run_rank(run: Run, n_parts: int) -> int:
@@ -113,7 +130,7 @@ def run_rank(run: Run, n_parts: int) -> int:
         context.enter("stopped")
     except Exception as error:  # as in run_stage
         traceback.print_exc()
-        reason = failure(error)
+        reason = failure(error, run)
         path = run.dir / RANK_FAILURE_NAME
         path.write_text(json.dumps({"code": reason.code, "params": reason.params}))
         return 1

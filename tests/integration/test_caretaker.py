@@ -14,7 +14,7 @@ import pytest
 from tests.integration.test_worker import events_of, has_stepped, wait_for_end, wait_until
 from whisper_tuner import steps
 from whisper_tuner.errors import RunError
-from whisper_tuner.runs import checkpoints, heartbeat, jobs, locks
+from whisper_tuner.runs import checkpoints, disk, heartbeat, jobs, locks
 from whisper_tuner.runs.caretaker import look_after, look_after_all
 from whisper_tuner.runs.events import EventWriter, Note, Resumed, StateChanged
 
@@ -89,9 +89,15 @@ def test_what_broke_off_days_ago_is_left_alone(broken_off, monkeypatch):
 
 
 def test_what_somebody_was_stopping_stays_stopped(broken_off, monkeypatch):
-    writer = EventWriter(broken_off.events_path)
-    writer.append(StateChanged("stopping"))
-    writer.close()
+    (broken_off.dir / jobs.STOP_NAME).write_text(f"{time.monotonic()}")
+    assert started(broken_off, monkeypatch) == []
+
+
+def test_nothing_is_resumed_on_a_full_disk(broken_off, monkeypatch):
+    monkeypatch.setattr(disk, "FLOOR_BYTES", 2**62)
+    assert jobs.status(broken_off).reason == "disk_full"
+    with pytest.raises(RunError, match="disk is full"):
+        steps.resume(broken_off)
     assert started(broken_off, monkeypatch) == []
 
 

@@ -86,6 +86,14 @@ def read_clips(folder: Path, split: str | None = None) -> list[Clip]:
     return [clip for clip in clips if split is None or clip.split == split]
 
 
+def is_complete(folder: Path) -> bool:
+    """Whether the dataset and the sound of all its clips are there."""
+    try:
+        return all((folder / clip.audio).exists() for clip in read_clips(folder))
+    except OSError:
+        return False
+
+
 def read_report(folder: Path) -> Report:
     data = json.loads((folder / REPORT_NAME).read_text(encoding="utf-8"))
     return Report(**{**data, "findings": [Finding(**item) for item in data["findings"]]})

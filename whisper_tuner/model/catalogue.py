@@ -54,6 +54,10 @@ class BaseModel:
         """Size of the adapter's weights as saved, in float32."""
         return self.n_trainable(lora) * BYTES_PER_FLOAT32
 
+    def checkpoint_bytes(self, lora: LoraSettings) -> int:
+        """Of a checkpoint: the weights, the best so far, and Adam's two moments of each."""
+        return 4 * self.adapter_bytes(lora)
+
 
 BASE_MODELS = {
     model.id: model

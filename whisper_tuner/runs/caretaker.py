@@ -38,8 +38,10 @@ def look_after_all(root: Path) -> None:
 
 
 def look_after(run: Run) -> None:
-    """End the run's worker when it hangs; start one when the training broke off."""
+    """End a worker that hangs or does not stop; start one when the training broke off."""
     if jobs.is_alive(run):
+        if jobs.is_overdue(run):
+            jobs.kill(run)
         if heartbeat.is_silent(run):
             time.sleep(2 * heartbeat.BEAT_S)  # the whole machine may have stood still
             if heartbeat.is_silent(run):

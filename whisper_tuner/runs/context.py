@@ -1,13 +1,17 @@
 """What a stage running in a worker may do to its run: write events, and ask whether to stop."""
 
+import errno
 import os
 import signal
+import time
 from dataclasses import dataclass, field
 
-from whisper_tuner.runs.events import Event, EventWriter, Progress, StateChanged
+from whisper_tuner.runs import disk
+from whisper_tuner.runs.events import Event, EventWriter, Note, Progress, StateChanged
 from whisper_tuner.runs.folder import Run
 
 LOG_LIMIT_BYTES = 5_000_000
+DISK_POLL_S = 1.0
 RANK_FAILURE_NAME = "rank_failure.json"  # why one of several training processes ended
 
 
@@ -38,14 +42,37 @@ class WorkerContext:
         return self.writer is not None
 
     def emit(self, event: Event) -> None:
+        """Write the event; on a full disk as soon as there is room again.
+
+        Raises OSError when asked to stop while there is none.
+        """
         if self.writer is None:
             return
-        self.writer.append(event)
+        try:
+            self.writer.append(event)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            self._await_room()
+            self.writer.append(event)
         if self.run.log_path.exists() and self.run.log_path.stat().st_size > LOG_LIMIT_BYTES:
             os.truncate(self.run.log_path, 0)
 
     def enter(self, state: str) -> None:
         self.emit(StateChanged(state))
+
+    def pause_while_disk_is_full(self, then: str) -> None:
+        """Wait, then enter the state `then`. Stop ends the waiting."""
+        if not self.is_first or not disk.is_full(self.run.dir):
+            return
+        self.emit(Note("note_disk_full", {"floor": disk.FLOOR_BYTES / 1e9}))
+        self.enter("paused")
+        self._await_room()
+        self.enter(then)
+
+    def _await_room(self) -> None:
+        while disk.is_full(self.run.dir) and not self.stop_asked:
+            time.sleep(DISK_POLL_S)
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """Report a stage's progress; raises Stopped between two batches when asked to stop."""

@@ -4,7 +4,9 @@ Every line carries `seq` (1, 2, 3 …) and `time_s` (Unix seconds) and is flushe
 A reader ignores a torn last line, so it may look at any moment.
 """
 
+import errno
 import json
+import os
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,6 +17,7 @@ STATES = (
     "queued",
     "preparing",
     "training",
+    "paused",
     "saving",
     "evaluating",
     "done",
@@ -120,6 +123,11 @@ def read_events(path: Path, after: int = 0) -> list[Record]:
     return records
 
 
+def last_state(records: list[Record]) -> str:
+    states = [r.event.state for r in records if isinstance(r.event, StateChanged)]
+    return states[-1] if states else "draft"
+
+
 def without_lost_steps(records: list[Record]) -> list[Record]:
     """The same but for steps and scores that a resumed training had to compute again."""
     kept: list[Record] = []
@@ -140,7 +148,7 @@ class EventWriter:
         self._drop_torn_line(path)
         records = read_events(path)
         self._seq = records[-1].seq if records else 0
-        self._file = path.open("ab")
+        self._file = path.open("ab", buffering=0)
 
     @staticmethod
     def _drop_torn_line(path: Path) -> None:
@@ -151,16 +159,25 @@ class EventWriter:
                     file.truncate(data.rfind(b"\n") + 1)
 
     def append(self, event: Event) -> int:
-        """Write one event and flush it to the operating system; returns its `seq`."""
-        self._seq += 1
+        """Hand one event to the operating system; returns its `seq`.
+
+        Raises OSError, and leaves the file as it was, when the disk is full.
+        """
         row = {
-            "seq": self._seq,
+            "seq": self._seq + 1,
             "time_s": round(time.time(), 3),
             "kind": event.kind,
             **asdict(event),
         }
-        self._file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
-        self._file.flush()
+        line = json.dumps(row, ensure_ascii=False).encode() + b"\n"
+        before = os.fstat(self._file.fileno()).st_size
+        try:
+            if self._file.write(line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            os.ftruncate(self._file.fileno(), before)
+            raise
+        self._seq += 1
         return self._seq
 
     def close(self) -> None:

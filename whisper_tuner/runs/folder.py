@@ -27,11 +27,17 @@ def default_root() -> Path:
 
 @dataclass(frozen=True)
 class Spec:
-    """`run.json`: what a training was asked to do. Written once, never changed, no token in it."""
+    """`run.json`: what a training was asked to do. Written once, never changed, no token in it.
+
+    `owner`: who asked for it, as far as a page can tell people apart; "" on a terminal.
+    `expected_s`: seconds that the planner expected it to take.
+    """
 
     config: TrainConfig
     created_s: float
     versions: dict[str, str]
+    owner: str = ""
+    expected_s: float = 0.0
 
     def to_json(self) -> str:
         data = {**self.__dict__, "config": self.config.to_dict()}

@@ -1,8 +1,7 @@
 """Starting, stopping and watching workers: processes, not training.
 
 A worker holds its run's lock for life, so "alive" is what the kernel says, and a restarted page
-sees the same as the one that started it. Waiting workers queue themselves (`worker.py`): the
-order is the order of their specifications, and no scheduler has to stay alive.
+sees the same as the one that started it.
 """
 
 import json
@@ -13,26 +12,27 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
 from whisper_tuner.errors import RunError
-from whisper_tuner.runs import heartbeat, locks
+from whisper_tuner.runs import disk, heartbeat, locks, memory_kills, queue
 from whisper_tuner.runs.events import (
     TERMINAL_STATES,
     Failed,
     Note,
     Record,
-    StateChanged,
+    last_state,
     read_events,
 )
 from whisper_tuner.runs.folder import Run
 
 WORKER = "whisper_tuner.worker"  # the module that a worker process runs
-EXIT_NAME = "exit.json"
+EXIT_NAME, STOP_NAME = "exit.json", "stop_asked"  # how it ended; since when it is to end
+STOP_WITHIN_S = 30.0  # after that a worker is ended: it hangs, or a step takes too long
 MAX_RESUMES = 2  # of one run, by itself; after that a person decides
 RESUMED = "note_resumed_by_itself"  # the worker says it, so it is counted in the events
 FORGOTTEN_S = 24 * 3600.0  # what broke off longer ago, nobody waits for
@@ -46,7 +46,8 @@ ENVIRONMENT = (
 
 @dataclass(frozen=True)
 class Status:
-    """What is true of a run now. `ahead`: runs to be finished before this one may start.
+    """What is true of a run now. `ahead`: runs to be finished before this one may start, in about
+    `starts_in_s`.
 
     `goes_on`: it broke off, and is to be resumed without asking anybody (`runs/caretaker.py`).
     """
@@ -57,6 +58,7 @@ class Status:
     reason: str = ""  # a locale key, when the state is failed or interrupted
     params: dict = field(default_factory=dict)
     goes_on: bool = False
+    starts_in_s: float = 0.0
 
 
 def worker_environment() -> dict[str, str]:
@@ -79,13 +81,18 @@ def start(run: Run, stage: str = "train", note: str = "") -> bool:
 
     `note`: a locale key; the worker says first why it was started, where no person asked for it.
     The worker inherits the locked file descriptor: there is no moment between start and lock.
+    Raises RunError when the disk is too full for it to write anything.
     """
+    if disk.is_full(run.dir):
+        raise RunError("disk_full")
     lock = locks.acquire(run.lock_path)
     if lock is None:
         return False
     try:
         os.truncate(lock, 0)
-        (run.dir / EXIT_NAME).unlink(missing_ok=True)  # of the worker before
+        for name in (EXIT_NAME, STOP_NAME):  # of the worker before
+            (run.dir / name).unlink(missing_ok=True)
+        n_kills = memory_kills.count()
         log = run.log_path.open("ab")
         command = [sys.executable, "-m", WORKER, str(run.dir), stage, str(lock)]
         command += ["--note", note] if note else []
@@ -103,7 +110,7 @@ def start(run: Run, stage: str = "train", note: str = "") -> bool:
             )
         log.close()
         created = psutil.Process(process.pid).create_time()
-        owner = {"pid": process.pid, "created": created, "stage": stage}
+        owner = {"pid": process.pid, "created": created, "stage": stage, "memory_kills": n_kills}
         os.pwrite(lock, json.dumps(owner).encode(), 0)
     finally:
         os.close(lock)
@@ -127,36 +134,55 @@ def sigterm_blocked() -> Iterator[None]:
 def _reap(process: subprocess.Popen, run: Run) -> None:
     """Keep the exit code: it is how a killed worker is told from one that crashed."""
     code = process.wait()
-    if run.dir.exists():
+    with suppress(OSError):  # the run was deleted, or the disk is full
         (run.dir / EXIT_NAME).write_text(json.dumps({"code": code}))
 
 
 def last_stage(run: Run) -> str:
     """What the run's worker does, or did when it ended."""
+    return _last_worker(run).get("stage", "train")
+
+
+def _last_worker(run: Run) -> dict:
     try:
-        return json.loads(run.lock_path.read_text())["stage"]
-    except (FileNotFoundError, ValueError, KeyError):
-        return "train"
+        return json.loads(run.lock_path.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
 
 
 def _owner(run: Run) -> psutil.Process | None:
     """The living worker of this run; None when its pid now belongs to a stranger."""
     if not locks.is_held(run.lock_path):
         return None
+    owner = _last_worker(run)
     try:
-        owner = json.loads(run.lock_path.read_text() or "{}")
         process = psutil.Process(owner["pid"])
         return process if process.create_time() == owner["created"] else None
-    except (ValueError, KeyError, psutil.NoSuchProcess):
+    except (KeyError, psutil.NoSuchProcess):
         return None
 
 
 def stop(run: Run) -> None:
-    """Ask the worker to finish its step, save and end. Raises RunError when nothing is running."""
+    """Ask the worker to save what it learnt and end; `is_overdue` says when it does not.
+
+    Raises RunError when nothing is running.
+    """
     process = _owner(run)
     if process is None:
         raise RunError("run_not_running", run=run.id)
+    asked = run.dir / STOP_NAME
+    if not asked.exists():
+        with suppress(OSError):  # on a full disk it may still obey
+            asked.write_text(f"{time.monotonic()}")
     process.send_signal(signal.SIGTERM)
+
+
+def is_overdue(run: Run) -> bool:
+    """Whether a living worker was asked to stop longer ago than it may take."""
+    try:
+        return time.monotonic() - float((run.dir / STOP_NAME).read_text()) > STOP_WITHIN_S
+    except (FileNotFoundError, ValueError):
+        return False
 
 
 def kill(run: Run) -> bool:
@@ -180,11 +206,6 @@ def is_alive(run: Run) -> bool:
     return locks.is_held(run.lock_path)
 
 
-def last_state(records: list[Record]) -> str:
-    states = [r.event.state for r in records if isinstance(r.event, StateChanged)]
-    return states[-1] if states else "draft"
-
-
 def status(run: Run, records: list[Record] | None = None) -> Status:
     """The truth about a run, from its events and its lock."""
     alive = is_alive(run)  # before the events: a worker writes its last event, then lets go
@@ -197,48 +218,49 @@ def status(run: Run, records: list[Record] | None = None) -> Status:
     if state in TERMINAL_STATES or (state == "draft" and not run.spec_path.exists()):
         return Status(state, alive)
     if alive:
-        return Status("queued" if state == "draft" else state, True, ahead=n_ahead(run, state))
+        return _alive(run, "queued" if state == "draft" else state)
+    if (run.dir / STOP_NAME).exists() and run.has_adapter:
+        return Status("stopped", False)  # ended while it was measured
     reason, params = _why_interrupted(run)
     return Status("interrupted", False, 0, reason, params, _goes_on(run, records))
 
 
+def _alive(run: Run, state: str) -> Status:
+    ahead = queue.runs_ahead(run) if state == "queued" else []
+    return Status(state, True, len(ahead), starts_in_s=sum(map(queue.rest_s, ahead)))
+
+
 def _goes_on(run: Run, records: list[Record]) -> bool:
-    """Not what somebody was stopping, nor for ever, nor what nobody waits for any more."""
+    """Not what somebody was stopping, nor for ever, nor what nobody waits for any more; and not
+    before there is room on the disk."""
     n_resumed = sum(record.event == Note(RESUMED) for record in records)
-    if not records or last_state(records) == "stopping" or n_resumed >= MAX_RESUMES:
+    if not records or (run.dir / STOP_NAME).exists() or n_resumed >= MAX_RESUMES:
         return False
-    return time.time() - run.events_path.stat().st_mtime < FORGOTTEN_S
+    is_recent = time.time() - run.events_path.stat().st_mtime < FORGOTTEN_S
+    return is_recent and not disk.is_full(run.dir)
 
 
 def _why_interrupted(run: Run) -> tuple[str, dict]:
     """A locale key and its parameters."""
-    try:
-        code = json.loads((run.dir / EXIT_NAME).read_text())["code"]
-    except (FileNotFoundError, json.JSONDecodeError):
+    if (run.dir / STOP_NAME).exists():
+        return "worker_stop_forced", {}
+    if disk.is_full(run.dir):
+        return "disk_full", {}
+    code = _exit_code(run)
+    n_kills = memory_kills.count()
+    if code in (None, -signal.SIGKILL) and n_kills > _last_worker(run).get("memory_kills", n_kills):
+        return "out_of_memory_host", {}
+    if code is None:
         return "worker_vanished", {}
     return "worker_killed" if code < 0 else "worker_crashed", {"code": abs(code)}
 
 
-def n_ahead(run: Run, state: str) -> int:
-    """How many living runs of this root are to finish before `run`, which is in `state`."""
-    return len(runs_ahead(run)) if state in ("draft", "queued") else 0
-
-
-def runs_ahead(run: Run) -> list[Run]:
-    """Living runs that train, or that were queued before this one, oldest first."""
-    own = (run.read_spec().created_s, run.id)
-    ahead = []
-    for lock_path in run.dir.parent.glob("*/worker.lock"):
-        other = Run(lock_path.parent)
-        if other.id == run.id or not is_alive(other) or not other.spec_path.exists():
-            continue
-        state = last_state(read_events(other.events_path))
-        ticket = (other.read_spec().created_s, other.id)
-        if state not in ("draft", "queued", *TERMINAL_STATES) or (
-            state in ("draft", "queued") and ticket < own
-        ):
-            ahead.append((ticket, other))
-    return [other for _, other in sorted(ahead, key=lambda item: item[0])]
+def _exit_code(run: Run) -> int | None:
+    """None when nobody was there to see the worker end."""
+    try:
+        return json.loads((run.dir / EXIT_NAME).read_text())["code"]
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
 
 
 def log_tail(run: Run, n_lines: int = 100) -> list[str]:

@@ -5,6 +5,8 @@ import fcntl
 import os
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -24,6 +26,17 @@ def acquire(path: Path, patience_s: float = RETRY_S) -> int | None:
                 os.close(fd)
                 return None
             time.sleep(0.01)
+
+
+@contextmanager
+def hold(path: Path) -> Iterator[None]:
+    """Hold the lock for a moment; waits until it is free."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
 
 
 def is_held(path: Path) -> bool:

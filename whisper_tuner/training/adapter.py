@@ -9,12 +9,14 @@ from transformers import WhisperProcessor
 
 from whisper_tuner.errors import TrainingError
 
+NOT_FINITE = "training_not_finite"  # the error that a roll-back may mend
+
 
 def require_finite(model: PeftModel, step: int) -> None:
     """Raises TrainingError when a weight that is trained is not finite after `step` steps."""
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     if not all(torch.isfinite(weight).all() for weight in trained):
-        raise TrainingError("training_not_finite", step=step)
+        raise TrainingError(NOT_FINITE, step=step)
 
 
 def save_adapter(

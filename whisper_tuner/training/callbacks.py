@@ -13,18 +13,21 @@ from transformers import (
 
 from whisper_tuner.errors import TrainingError
 from whisper_tuner.runs.events import Event, StateChanged, Step
+from whisper_tuner.training.adapter import NOT_FINITE
 from whisper_tuner.training.trainer import STEPS_BETWEEN_RECORDINGS
 
 SAVE_EVERY_S = 60.0  # of training that a kill may cost, at most and rounded up to whole steps
+MAX_NOT_FINITE = 3  # losses in a row; 16-bit floats overflow now and then, and skip that step
 
 
 class EventCallback(TrainerCallback):
     """Writes a Step for every optimiser step, asks for scores and checkpoints, obeys stop,
-    refuses NaN.
+    refuses NaN: raises TrainingError at the third loss in a row that is not finite.
 
     `emit` appends an event; `stop_asked` says whether the person pressed Stop; `score(step,
     is_last)` measures WER, every `score_every` steps and after the last one, and says whether to
-    end the training; `agree` gives every process of the training the first one's answer.
+    end the training; `agree` gives every process of the training the first one's answer; `pause`
+    returns when there is room on the disk.
     """
 
     def __init__(
@@ -34,12 +37,15 @@ class EventCallback(TrainerCallback):
         score: Callable[[int, bool], bool],
         score_every: int,
         agree: Callable[[bool], bool] = bool,
+        pause: Callable[[], object] = lambda: None,
     ) -> None:
         self._emit = emit
         self._stop_asked = stop_asked
         self._score = score
         self._score_every = score_every
         self._agree = agree
+        self._pause = pause
+        self._n_not_finite = 0
         self._stopping = False
         self._first_step = 0
         self._started_s = self._saved_s = 0.0
@@ -58,6 +64,7 @@ class EventCallback(TrainerCallback):
         control: TrainerControl,
         **_: object,
     ) -> TrainerControl:
+        self._pause()
         self._stopping = self._stop_asked()
         if self._stopping:
             control.should_training_stop = True
@@ -74,8 +81,18 @@ class EventCallback(TrainerCallback):
         if not logs or "loss" not in logs:
             return
         loss = float(logs["loss"])
-        if not math.isfinite(loss):
-            raise TrainingError("training_not_finite", step=state.global_step)
+        self._n_not_finite = 0 if math.isfinite(loss) else self._n_not_finite + 1
+        if self._n_not_finite >= MAX_NOT_FINITE:
+            raise TrainingError(NOT_FINITE, step=state.global_step)
+        if not self._n_not_finite:
+            self._emit_step(state, loss, logs)
+            if not self._stopping:
+                self._maybe_score(state, control)
+        if self._is_save_due(state):
+            control.should_save = True
+            self._emit(StateChanged("saving"))
+
+    def _emit_step(self, state: TrainerState, loss: float, logs: dict[str, float]) -> None:
         elapsed_s = time.monotonic() - self._started_s
         per_step_s = (elapsed_s - self._scoring_s) / (state.global_step - self._first_step)
         grad_norm = float(logs.get("grad_norm") or 0.0)
@@ -91,11 +108,6 @@ class EventCallback(TrainerCallback):
                 remaining_s=round(per_step_s * (state.max_steps - state.global_step), 1),
             )
         )
-        if not self._stopping:
-            self._maybe_score(state, control)
-        if self._is_save_due(state):
-            control.should_save = True
-            self._emit(StateChanged("saving"))
 
     def on_save(self, *_: object, **__: object) -> None:
         self._emit(StateChanged("training"))

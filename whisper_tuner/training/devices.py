@@ -17,8 +17,15 @@ import psutil
 from whisper_tuner.errors import TrainingError
 from whisper_tuner.model.batches import MAX_HALVINGS
 from whisper_tuner.runs.context import RANK_FAILURE_NAME, WorkerContext
-from whisper_tuner.runs.events import TERMINAL_STATES, EventWriter, Failed, Note, read_events
-from whisper_tuner.runs.jobs import last_state, sigterm_blocked
+from whisper_tuner.runs.events import (
+    TERMINAL_STATES,
+    EventWriter,
+    Failed,
+    Note,
+    last_state,
+    read_events,
+)
+from whisper_tuner.runs.jobs import sigterm_blocked
 from whisper_tuner.runs.locks import die_with_parent
 
 POLL_S = 0.2

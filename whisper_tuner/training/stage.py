@@ -1,6 +1,6 @@
 """The training stage: base → LoRA → Trainer → adapter → base and tuned on the held-out clips."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -9,19 +9,24 @@ from transformers import set_seed
 
 from whisper_tuner.config import TrainConfig
 from whisper_tuner.data.clips import Clip, read_clips
+from whisper_tuner.errors import TrainingError
 from whisper_tuner.evaluation.compare import Listener
 from whisper_tuner.evaluation.metrics import score
 from whisper_tuner.evaluation.stage import base_transcripts, measure
 from whisper_tuner.model.batches import BatchPlan
 from whisper_tuner.model.load import add_lora, find_torch_device, load_base, load_processor
 from whisper_tuner.runs import checkpoints
-from whisper_tuner.runs.context import WorkerContext
+from whisper_tuner.runs.context import Stopped, WorkerContext
 from whisper_tuner.runs.events import Note, Resumed, Score, Step, read_events
-from whisper_tuner.training.adapter import save_adapter
+from whisper_tuner.training.adapter import NOT_FINITE, save_adapter
 from whisper_tuner.training.callbacks import EventCallback
 from whisper_tuner.training.collator import Collator, PlannedClips
 from whisper_tuner.training.early_stop import STEPS_BETWEEN_SCORES, BestAdapter, set_aside
-from whisper_tuner.training.trainer import WhisperTrainer, training_arguments
+from whisper_tuner.training.trainer import StepAbandoned, WhisperTrainer, training_arguments
+
+ROLLED_BACK = "note_rolled_back"  # counted in the events, so that a resumed run knows its rate
+MAX_ROLL_BACKS = 1
+ROLL_BACK_RATE = 0.5
 
 
 def train(context: WorkerContext, n_parts: int = 1) -> None:
@@ -31,9 +36,28 @@ def train(context: WorkerContext, n_parts: int = 1) -> None:
     least `n_parts` parts. With several devices every process runs this; only the first transcribes,
     saves and writes events.
 
+    When the numbers get out of hand it goes back to the last checkpoint and on with half the
+    learning rate, once.
+
     Raises Stopped when stopped before anything was learnt, TunerError for what a person can mend.
     """
-    config = context.run.read_spec().config
+    # Counted once, before anything is written: several processes must agree on it.
+    n_rolled_back = sum(
+        record.event == Note(ROLLED_BACK) for record in read_events(context.run.events_path)
+    )
+    while True:
+        config = context.run.read_spec().config
+        rate = config.learning_rate * ROLL_BACK_RATE**n_rolled_back
+        try:
+            return _train(context, replace(config, learning_rate=rate), n_parts)
+        except TrainingError as error:
+            if error.code != NOT_FINITE or n_rolled_back == MAX_ROLL_BACKS:
+                raise
+        n_rolled_back += 1
+        context.emit(Note(ROLLED_BACK))
+
+
+def _train(context: WorkerContext, config: TrainConfig, n_parts: int) -> None:
     context.enter("preparing")
     listener = _load(context, config)
     held_out = read_clips(context.run.dataset_dir, "test")
@@ -151,6 +175,7 @@ def _fit(
         ),
         processing_class=listener.processor,
         n_parts=max(n_parts, config.gradient_accumulation),
+        stop_asked=lambda: context.stop_asked,
         on_halved=lambda n: context.emit(Note("note_halved", {"n_parts": n})),
         best=scorer.best,
         callbacks=[
@@ -160,13 +185,19 @@ def _fit(
                 lambda step, is_last: ending.agree(scorer(step, is_last)),
                 min(plan.n_steps, STEPS_BETWEEN_SCORES),
                 ending.agree,
+                lambda: context.pause_while_disk_is_full("training"),
             )
         ],
     )
     torch.cuda.empty_cache()  # of the transcribing, which took more than training will
     context.enter("training")
     context.emit(Note("note_training", {"n_clips": len(clips)}))
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    try:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except StepAbandoned:
+        trainer.save_now()
+        if not trainer.state.global_step:
+            raise Stopped from None
     if context.stop_asked:
         context.enter("stopping")
     if not 0 < scorer.best.step < trainer.state.global_step:

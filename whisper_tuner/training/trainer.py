@@ -45,6 +45,10 @@ def token_mean_loss(
     return total / ((labels != IGNORED).sum() if num_items_in_batch is None else num_items_in_batch)
 
 
+class StepAbandoned(Exception):  # noqa: N818 - it is no error
+    """Stop was pressed in the middle of a step, which may take minutes on a CPU."""
+
+
 class WhisperTrainer(Seq2SeqTrainer):
     """The stock Trainer on `PlannedClips`, its steps in parts, each in its own encoder window.
 
@@ -53,7 +57,8 @@ class WhisperTrainer(Seq2SeqTrainer):
     another (`model/window.py`). When the device's memory does not hold a part, the step is computed
     again in parts half as large, `MAX_HALVINGS` times at most; `on_halved` hears how many the
     largest then takes. Several devices cannot: the others would wait for ever, so there the error
-    ends the training.
+    ends the training. One device abandons its step between two parts when `stop_asked`: `train`
+    raises StepAbandoned, and what was learnt before can be saved by `save_now`.
 
     Checkpoints hold all that a resumed training needs to go on as if nothing had happened, `best`
     included; they are committed to `args.output_dir` whole or not at all (`runs/checkpoints.py`).
@@ -65,6 +70,7 @@ class WhisperTrainer(Seq2SeqTrainer):
         processing_class: WhisperProcessor,
         n_parts: int = 1,
         on_halved: Callable[[int], object] = lambda n_parts: None,
+        stop_asked: Callable[[], bool] = lambda: False,
         best: BestAdapter | None = None,
         **kwargs: Any,
     ) -> None:
@@ -76,6 +82,7 @@ class WhisperTrainer(Seq2SeqTrainer):
         self._most = self._largest / n_parts
         self._n_halvings = 0
         self._on_halved = on_halved
+        self._stop_asked = stop_asked
         self._best = best
         self._silence: Silence | None = None
         self._mel_filters = mel_filters(processing_class).to(self.args.device)
@@ -146,6 +153,8 @@ class WhisperTrainer(Seq2SeqTrainer):
         losses = []
         begin = 0
         for size in self._sizes(inputs):
+            if self._stop_asked() and self.accelerator.num_processes == 1:
+                raise StepAbandoned
             end = begin + size
             longest = max(1, *n_tokens[begin:end])
             part = {
@@ -167,6 +176,16 @@ class WhisperTrainer(Seq2SeqTrainer):
 
     def _features(self, audio: torch.Tensor, whisper: torch.nn.Module) -> torch.Tensor:
         return log_mel(audio, self._mel_filters).to(whisper.get_encoder().conv1.weight.dtype)
+
+    def _maybe_log_save_evaluate(self, tr_loss: torch.Tensor, *args: Any, **kwargs: Any) -> None:
+        """The stock one clears the sum of losses by subtracting it from itself: NaN would stay."""
+        super()._maybe_log_save_evaluate(tr_loss, *args, **kwargs)
+        tr_loss.nan_to_num_(nan=0.0)
+
+    def save_now(self) -> None:
+        """Commit a checkpoint behind the last whole step, if there is one."""
+        if self.state.global_step:
+            self._save_checkpoint()
 
     def _save_checkpoint(self, *_: Any) -> None:
         """In place of the stock one, which a kill leaves half written under its final name.
@@ -199,6 +218,18 @@ class WhisperTrainer(Seq2SeqTrainer):
         super()._load_from_checkpoint(resume_from_checkpoint, *args)
         if self._best:
             self._best.load(Path(resume_from_checkpoint))
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        """The rate is the one asked for now, not the checkpoint's: a roll-back lowers it."""
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint is None:
+            return
+        scheduler = getattr(self.lr_scheduler, "scheduler", self.lr_scheduler)  # accelerate's wrap
+        highest = self.args.learning_rate
+        scheduler.base_lrs = [highest] * len(scheduler.base_lrs)
+        for group, share in zip(self.optimizer.param_groups, scheduler.lr_lambdas, strict=True):
+            group["initial_lr"], group["lr"] = highest, highest * share(scheduler.last_epoch)
+        scheduler._last_lr = [group["lr"] for group in self.optimizer.param_groups]  # what is said
 
     def floating_point_ops(self, inputs: dict[str, torch.Tensor]) -> float:
         """Not counted: the stock estimate takes mel cells for tokens."""

@@ -28,7 +28,16 @@ from whisper_tuner.ui.language import (
     static_html,
 )
 from whisper_tuner.ui.publish_step import PublishStep
-from whisper_tuner.ui.session import QUIET, Page, Updates, browser_state, find_run, has_dataset
+from whisper_tuner.ui.runs_menu import RunsMenu
+from whisper_tuner.ui.session import (
+    QUIET,
+    Page,
+    Updates,
+    browser_state,
+    find_run,
+    has_dataset,
+    person_of,
+)
 from whisper_tuner.ui.theme import THEME
 from whisper_tuner.ui.train_step import TrainStep
 
@@ -57,10 +66,12 @@ def build() -> gr.Blocks:
             tryout=TryOut(),
             lang=lang,
             run_id=browser_state("run"),
+            person=browser_state("person"),
             spoken=browser_state("spoken"),
             steps=gr.Tabs(elem_id="steps", render=False),
             timer=gr.Timer(POLL_S, active=False),
         )
+        menu = RunsMenu(page)
         page.steps.render()
         with page.steps:
             tabs = []
@@ -71,12 +82,12 @@ def build() -> gr.Blocks:
                 with gr.Tab(label(f"page_step_{name}"), id=name) as tab:
                     parts.append(kind(page))
                 tabs.append(tab)
-        PageView(page, tabs, *parts).wire(blocks)
+        PageView(page, tabs, *parts, menu).wire(blocks)
     return blocks
 
 
 class PageView:
-    """All four steps, drawn together."""
+    """All four steps and the menu above them, drawn together."""
 
     def __init__(
         self,
@@ -86,11 +97,12 @@ class PageView:
         train: TrainStep,
         compare: CompareStep,
         take: PublishStep,
+        menu: RunsMenu,
     ) -> None:
         self.page = page
         self.tabs = dict(zip(TAB_NAMES, tabs, strict=True))
-        self.train, self.compare = train, compare
-        self.parts = (data, train, compare, take)
+        self.train, self.compare, self.menu = train, compare, menu
+        self.parts = (data, train, compare, take, menu)
         self.seen = gr.State("")
         self.inputs = [page.lang, page.run_id, *(i for part in self.parts for i in part.inputs)]
         self.outputs = [page.timer, *tabs, *(o for part in self.parts for o in part.outputs)]
@@ -108,6 +120,9 @@ class PageView:
         )
         base = [page.run_id, train.form.base]
         asked.then(train.ask_hub, base, [train.offline, train.form.base], **QUIET)
+        known = asked.then(self.know_person, page.person, page.person, **QUIET)
+        whose = [page.lang, page.run_id, page.person]
+        known.then(self.show_menu, whose, self.menu.outputs, **QUIET)
         page.lang.input(self.draw, self.inputs, self.outputs, js=ON_SWITCH_JS, **QUIET)
         page.timer.tick(self.tick, [*self.inputs, self.seen], [*self.outputs, self.seen], **QUIET)
 
@@ -134,6 +149,12 @@ class PageView:
             self.page.steps: gr.Tabs(selected=step_of(run)),
             **self.draw(lang, run_id, *values),
         }
+
+    def know_person(self, known: str, account: gr.OAuthProfile | None) -> str:
+        return person_of(known, account.username if account else None)
+
+    def show_menu(self, lang: str, run_id: str, person: str) -> Updates:
+        return self.menu.show(lang, find_run(run_id), person)
 
     def tick(self, lang: str, run_id: str, *values: object) -> Updates:
         """Once a second while the run is alive or about to be: what is new; everything when it has

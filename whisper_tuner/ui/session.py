@@ -1,6 +1,10 @@
 """What the four steps share: the page's own components, and the run that a browser looks at."""
 
+import hmac
+import os
+import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import gradio as gr
@@ -18,6 +22,7 @@ Redraw = Callable[[Dependency], Dependency]  # draws all steps when an event has
 
 # BrowserState encrypts with this; a random one would forget every run when the page restarts.
 STORAGE_SECRET = "whisper-tuner"
+SECRET_NAME = "owner.secret"
 
 # How an event is wired: one that only reads; one that acts; one that says itself what it does.
 QUIET = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
@@ -27,12 +32,17 @@ SPEAKING = {"show_progress": "hidden", "api_visibility": "private"}
 
 @dataclass
 class Page:
-    """Made once for all visitors; who looks at which run is in `run_id`, in their browser."""
+    """Made once for all visitors; who looks at which run is in `run_id`, in their browser.
+
+    `person`: whose trainings are whose: of an account, or of this browser. A secret, for it opens
+    them.
+    """
 
     device: Device
     tryout: TryOut
     lang: gr.Radio
     run_id: gr.BrowserState
+    person: gr.BrowserState
     spoken: gr.BrowserState  # language of the recordings, until a training keeps it in its run
     steps: gr.Tabs
     timer: gr.Timer
@@ -40,6 +50,22 @@ class Page:
 
 def browser_state(name: str) -> gr.BrowserState:
     return gr.BrowserState("", storage_key=f"whisper-tuner-{name}", secret=STORAGE_SECRET)
+
+
+def person_of(known: str, account: str | None) -> str:
+    """The same for an account in every browser; without one, `known`, or somebody new.
+
+    The account's name is mixed with a secret of this installation: names can be guessed.
+    """
+    if account is None:
+        return known or secrets.token_hex(16)
+    path = default_root() / SECRET_NAME
+    with suppress(FileExistsError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(fd, "w") as file:
+            file.write(secrets.token_hex(32))
+    return hmac.new(path.read_bytes(), account.encode(), "sha256").hexdigest()[:32]
 
 
 def find_run(run_id: str | None) -> Run | None:

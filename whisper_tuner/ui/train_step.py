@@ -128,7 +128,10 @@ class TrainStep:
             self.curves: views.curves(records, lang),
             self.log: views.log_lines(records, lang),
             self.raw_log: "\n".join(jobs.log_tail(run)),
-            self.stop: gr.Button(visible=can_stop),
+            self.stop: gr.Button(
+                visible=can_stop,
+                value=label("page_cancel" if status.state == "queued" else "page_stop"),
+            ),
         }
 
     def clock(self, lang: str, run: Run, status: jobs.Status, records: list[Record]) -> Updates:
@@ -140,7 +143,8 @@ class TrainStep:
     def wire(self, then_redraw: Redraw) -> None:
         page, form = self.page, self.form
         chosen = [page.lang, page.run_id, *form.dials]
-        then_redraw(self.start.click(self.start_training, chosen, [self.notice], **PRIVATE))
+        asked = [page.lang, page.run_id, page.person, *form.dials]
+        then_redraw(self.start.click(self.start_training, asked, [self.notice], **PRIVATE))
         stopped = [self.notice, self.stop]
         self.stop.click(self.stop_training, [page.lang, page.run_id], stopped, **PRIVATE)
         asked = [page.lang, page.run_id]
@@ -152,12 +156,14 @@ class TrainStep:
         changed = [part.change for part in (*form.dials, page.run_id, page.lang)]
         gr.on(changed, self.show_plan, chosen, [self.size], trigger_mode="always_last", **QUIET)
 
-    def start_training(self, lang: str, run_id: str, *values: object) -> str:
+    def start_training(self, lang: str, run_id: str, person: str, *values: object) -> str:
         """Returns at once; the worker tells the rest through the run's folder."""
         try:
             run, config = open_run(run_id), to_config(values)
+            if run.spec_path.exists():  # a second press: it is shown by now
+                return ""
             self.page.tryout.close()  # its memory is needed
-            steps.train(run, config)
+            steps.train(run, config, person)
         except TunerError as error:
             return views.paragraph(error.sentence(lang), "problem")
         return ""

@@ -19,7 +19,7 @@ from whisper_tuner.training.adapter import save_adapter
 from whisper_tuner.training.callbacks import EventCallback
 from whisper_tuner.training.collator import Collator, PlannedClips
 from whisper_tuner.training.early_stop import BestAdapter
-from whisper_tuner.training.trainer import WhisperTrainer, training_arguments
+from whisper_tuner.training.trainer import StepAbandoned, WhisperTrainer, training_arguments
 
 CPU = torch.device("cpu")
 
@@ -150,12 +150,54 @@ def test_steps_are_events(prepared, tiny_config, tmp_path):
 
 
 def test_nan_loss_stops_the_run(prepared, tiny_config, tmp_path):
-    trainer, _, events = build(prepared, tiny_config, tmp_path, poison=True)
+    config = replace(tiny_config, max_steps=9)
+    trainer, _, events = build(prepared, config, tmp_path, poison=True)
     with pytest.raises(TrainingError) as caught:
         trainer.train()
     assert caught.value.code == "training_not_finite"
-    assert caught.value.params == {"step": 1}
+    assert caught.value.params == {"step": 3}
     assert events == []
+
+
+class OverflowsOnce(WhisperTrainer):
+    """As 16-bit floats do now and then: no loss, and the scaler skips the step."""
+
+    def training_step(self, *args, **kwargs):
+        loss = super().training_step(*args, **kwargs)
+        if self.state.global_step != 1:
+            return loss
+        self.model.zero_grad()
+        return torch.full_like(loss, float("nan"))
+
+
+def test_one_loss_that_is_not_finite_is_passed_over(prepared, tiny_config, tmp_path):
+    config = replace(tiny_config, max_steps=4)
+    trainer, _, events = build(prepared, config, tmp_path, trainer_class=OverflowsOnce)
+    trainer.train()
+    assert [event.step for event in events if isinstance(event, Step)] == [1, 3, 4]
+
+
+def test_a_resumed_training_learns_at_the_rate_it_is_given(prepared, tiny_config, tmp_path):
+    """A roll-back lowers it; the checkpoint's scheduler knows the old one."""
+    config = replace(tiny_config, max_steps=2)
+    build(prepared, config, tmp_path)[0].train()
+    lower = replace(config, max_steps=4, learning_rate=config.learning_rate / 2)
+    trainer, _, events = build(prepared, lower, tmp_path)
+    trainer.train(resume_from_checkpoint=str(checkpoints.newest(tmp_path / "out")))
+    rates = [event.learning_rate for event in events if isinstance(event, Step)]
+    other, _, events = build(prepared, lower, tmp_path / "other")
+    other.train()
+    assert rates == [event.learning_rate for event in events if isinstance(event, Step)][2:]
+
+
+def test_stop_does_not_wait_for_the_end_of_a_step(prepared, tiny_config, tmp_path):
+    config = replace(tiny_config, max_steps=5)
+    trainer, _, _ = build(prepared, config, tmp_path)
+    trainer._stop_asked = lambda: trainer.state.global_step == 2
+    with pytest.raises(StepAbandoned):
+        trainer.train()
+    trainer.save_now()
+    assert checkpoints.newest(tmp_path / "out").name == "step-2"
 
 
 def test_adapter_that_is_not_finite_is_never_saved(prepared, tiny_config, tmp_path):

@@ -145,7 +145,7 @@ def test_bases_are_offered_with_their_size():
 def test_a_waiting_run_says_how_many_are_ahead():
     status = Status("queued", True, ahead=2)
     html = views.training_status(status, records(StateChanged("queued")), "en", 1003.0)
-    assert "Runs ahead of yours: 2" in html and "<progress></progress>" in html
+    assert "Trainings ahead of yours: 2" in html and "<progress></progress>" in html
 
 
 def test_a_training_shows_its_numbers():

@@ -1,0 +1,90 @@
+"""Who is next: one training at a time on this device, in the order in which they were asked for.
+
+The queue is the run folders: living workers wait by themselves (`worker.py`), and the order is that
+of their specifications. So it is the same after a restart, and no scheduler has to stay alive.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from whisper_tuner.errors import RunError
+from whisper_tuner.runs import locks
+from whisper_tuner.runs.events import (
+    TERMINAL_STATES,
+    Record,
+    StateChanged,
+    Step,
+    last_state,
+    read_events,
+)
+from whisper_tuner.runs.folder import Run
+
+WAITING_STATES = ("draft", "queued")
+QUEUE_LOCK_NAME = "queue.lock"
+
+
+@contextmanager
+def place(root: Path, owner: str) -> Iterator[None]:
+    """Nobody else takes a place in the queue meanwhile: start the worker inside.
+
+    Raises RunError when a training of `owner` waits already; "" is nobody, and may queue many.
+    """
+    with locks.hold(root / QUEUE_LOCK_NAME):
+        if owner and any(_waits(run, owner) for run in _living(root)):
+            raise RunError("queue_one_waiting")
+        yield
+
+
+def runs_ahead(run: Run) -> list[Run]:
+    """Living runs that train, or that were queued before this one, oldest first."""
+    own = _ticket(run)
+    ahead = []
+    for other in _living(run.dir.parent):
+        state = last_state(read_events(other.events_path))
+        is_before = state in WAITING_STATES and _ticket(other) < own
+        if other.id != run.id and (is_before or state not in (*WAITING_STATES, *TERMINAL_STATES)):
+            ahead.append(other)
+    return sorted(ahead, key=_ticket)
+
+
+def rest_s(run: Run) -> float:
+    """About how many seconds a living run will still need.
+
+    What its training says of itself, and for the measuring behind it as long as the base took
+    before it; what the planner expected until there are steps.
+    """
+    records = read_events(run.events_path)
+    began_s = _last_time_s(records, "preparing")
+    if began_s is None:
+        return run.read_spec().expected_s
+    steps = [r for r in records if isinstance(r.event, Step) and r.time_s > began_s]
+    if not steps:
+        return max(0.0, began_s + run.read_spec().expected_s - time.time())
+    measuring_s = steps[0].time_s - began_s
+    evaluating_s = _last_time_s(records, "evaluating")
+    if evaluating_s is not None and evaluating_s > began_s:
+        return max(0.0, evaluating_s + measuring_s - time.time())
+    training_s = steps[-1].time_s + steps[-1].event.remaining_s - time.time()
+    return max(0.0, training_s) + measuring_s
+
+
+def _living(root: Path) -> list[Run]:
+    """Runs of this root whose worker is alive."""
+    runs = [Run(lock_path.parent) for lock_path in root.glob("*/worker.lock")]
+    return [run for run in runs if run.spec_path.exists() and locks.is_held(run.lock_path)]
+
+
+def _waits(run: Run, owner: str) -> bool:
+    is_queued = last_state(read_events(run.events_path)) in WAITING_STATES
+    return is_queued and run.read_spec().owner == owner and bool(runs_ahead(run))
+
+
+def _ticket(run: Run) -> tuple[float, str]:
+    return run.read_spec().created_s, run.id
+
+
+def _last_time_s(records: list[Record], state: str) -> float | None:
+    times = [r.time_s for r in records if r.event == StateChanged(state)]
+    return times[-1] if times else None

@@ -1,0 +1,56 @@
+"""All trainings of one person, to go back to: shown above the steps when there is another one."""
+
+import time
+
+import gradio as gr
+
+from whisper_tuner.locales import text
+from whisper_tuner.narrate import status_sentence
+from whisper_tuner.runs import jobs
+from whisper_tuner.runs.folder import Run, default_root
+from whisper_tuner.ui.language import label
+from whisper_tuner.ui.session import QUIET, Page, Redraw, Updates
+
+
+class RunsMenu:
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.menu = gr.Dropdown(
+            [], label=label("page_trainings"), visible=False, elem_id="trainings", filterable=False
+        )
+        self.inputs = [page.person]
+        self.outputs = [self.menu]
+
+    def show(self, lang: str, run: Run | None, person: str) -> Updates:
+        """The newest first. Hidden where it could only lead to what is shown already."""
+        runs = runs_of(person)
+        shown = run.id if run in runs else None
+        return {
+            self.menu: gr.Dropdown(
+                [(_name(each, lang), each.id) for each in runs],
+                value=shown,
+                visible=len(runs) > (shown is not None),
+            )
+        }
+
+    def wire(self, then_redraw: Redraw) -> None:
+        page = self.page
+        chosen = self.menu.input(lambda run_id: run_id, self.menu, page.run_id, **QUIET)
+        then_redraw(chosen).then(lambda: gr.Tabs(selected="train"), None, page.steps, **QUIET)
+
+
+def runs_of(person: str) -> list[Run]:
+    """The trainings that this person has started, the newest first."""
+    if not person:
+        return []
+    runs = [Run(path.parent) for path in default_root().glob("*/run.json")]
+    own = [(spec.created_s, run) for run in runs if (spec := run.read_spec()).owner == person]
+    return [run for _, run in sorted(own, key=lambda item: item[0], reverse=True)]
+
+
+def _name(run: Run, lang: str) -> str:
+    spec = run.read_spec()
+    began = time.strftime("%Y-%m-%d %H:%M", time.localtime(spec.created_s))
+    language = text(f"language_{spec.config.language}", lang)
+    base = spec.config.base.rpartition("/")[2]
+    return f"{began} · {language} · {base} · {status_sentence(jobs.status(run), lang)}"
