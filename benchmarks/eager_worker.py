@@ -4,15 +4,17 @@ with the faults that `faults.json` in its run folder asks for.
 python -m benchmarks.eager_worker RUN_DIR STAGE
 
 `{"memory": {"3": 1}, "poison": {"5": 2}}`: the step behind step 3 finds too little memory once, the
-one behind step 5 has a clip that is not a number, twice.
+one behind step 5 has a clip that is not a number, twice. `floor_bytes`: with less the disk is full.
 """
 
 import json
 import sys
+from pathlib import Path
 
 import torch
 
 from whisper_tuner import worker
+from whisper_tuner.runs import disk
 from whisper_tuner.runs.folder import Run
 from whisper_tuner.training import callbacks, stage, trainer
 
@@ -46,7 +48,14 @@ class FaultyTrainer(trainer.WhisperTrainer):
         return n_left > 0
 
 
+def make_room_scarce() -> None:
+    path = Path(sys.argv[1]) / FAULTS_NAME
+    if path.exists():
+        disk.FLOOR_BYTES = json.loads(path.read_text()).get("floor_bytes", disk.FLOOR_BYTES)
+
+
 if __name__ == "__main__":
     save_often()
+    make_room_scarce()
     stage.WhisperTrainer = FaultyTrainer
     sys.exit(worker.main())

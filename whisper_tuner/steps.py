@@ -86,10 +86,11 @@ def train(run: Run, config: TrainConfig, owner: str = "") -> None:
     Raises InputError when something cannot be (`plan`) or the memory is far too small, RunError
     when the run has started or the owner has another one waiting.
     """
+    _refuse_started(run)
     planned, expected = plan(run, config, find_device())
     if expected.hopeless:
         raise InputError("does_not_fit", **expected.gigabytes)
-    with queue.place(run.dir.parent, owner):
+    with queue.place(run, owner):
         run.write_spec(Spec(planned, time.time(), _versions(), owner, expected.total_s))
         jobs.start(run)
 
@@ -108,7 +109,7 @@ def resume(run: Run) -> bool:
         return False
     if not jobs.can_resume(status):
         raise RunError("run_has_ended", run=run.id)
-    with queue.place(run.dir.parent, owner):
+    with queue.place(run, owner):
         return jobs.start(run, jobs.last_stage(run) if status.state == "interrupted" else "train")
 
 
@@ -125,7 +126,7 @@ def _versions() -> dict[str, str]:
 
 
 def _refuse_started(run: Run) -> None:
-    """Raises RunError when the run's training was started: its data must not change any more."""
+    """Raises RunError when the run's training was started: neither it nor its data may change."""
     if run.spec_path.exists():
         raise RunError("run_has_started", run=run.id)
 

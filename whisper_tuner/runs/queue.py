@@ -26,13 +26,14 @@ QUEUE_LOCK_NAME = "queue.lock"
 
 
 @contextmanager
-def place(root: Path, owner: str) -> Iterator[None]:
-    """Nobody else takes a place in the queue meanwhile: start the worker inside.
+def place(run: Run, owner: str) -> Iterator[None]:
+    """Nobody else takes a place in the queue meanwhile: start the run's worker inside.
 
-    Raises RunError when a training of `owner` waits already; "" is nobody, and may queue many.
+    Raises RunError when another training of `owner` waits already; "" is nobody, and may have many.
     """
+    root = run.dir.parent
     with locks.hold(root / QUEUE_LOCK_NAME):
-        if owner and any(_waits(run, owner) for run in _living(root)):
+        if owner and any(_waits(other, owner) for other in _living(root) if other.id != run.id):
             raise RunError("queue_one_waiting")
         yield
 
@@ -55,19 +56,25 @@ def rest_s(run: Run) -> float:
     What its training says of itself, and for the measuring behind it as long as the base took
     before it; what the planner expected until there are steps.
     """
-    records = read_events(run.events_path)
-    began_s = _last_time_s(records, "preparing")
-    if began_s is None:
-        return run.read_spec().expected_s
-    steps = [r for r in records if isinstance(r.event, Step) and r.time_s > began_s]
+    expected_s = run.read_spec().expected_s
+    records = _since(read_events(run.events_path), "preparing")
+    if not records:
+        return expected_s
+    began_s = records[0].time_s
+    steps = [record for record in records if isinstance(record.event, Step)]
     if not steps:
-        return max(0.0, began_s + run.read_spec().expected_s - time.time())
+        return max(0.0, began_s + expected_s - time.time())
     measuring_s = steps[0].time_s - began_s
-    evaluating_s = _last_time_s(records, "evaluating")
-    if evaluating_s is not None and evaluating_s > began_s:
-        return max(0.0, evaluating_s + measuring_s - time.time())
+    if evaluating := _since(records, "evaluating"):
+        return max(0.0, evaluating[0].time_s + measuring_s - time.time())
     training_s = steps[-1].time_s + steps[-1].event.remaining_s - time.time()
     return max(0.0, training_s) + measuring_s
+
+
+def _since(records: list[Record], state: str) -> list[Record]:
+    """The records from the one on that entered this state last; none when none did."""
+    entered = [i for i, record in enumerate(records) if record.event == StateChanged(state)]
+    return records[entered[-1] :] if entered else []
 
 
 def _living(root: Path) -> list[Run]:
@@ -83,8 +90,3 @@ def _waits(run: Run, owner: str) -> bool:
 
 def _ticket(run: Run) -> tuple[float, str]:
     return run.read_spec().created_s, run.id
-
-
-def _last_time_s(records: list[Record], state: str) -> float | None:
-    times = [r.time_s for r in records if r.event == StateChanged(state)]
-    return times[-1] if times else None

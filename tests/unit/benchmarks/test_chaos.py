@@ -6,18 +6,22 @@ import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[3]
+SHORT = {"kills": 10, "mutants": 60, "page-kills": 3, "stops": 2, "fills": 2, "forgeries": 100}
 
 
 def test_nothing_is_lost(tmp_path):
     path = tmp_path / "chaos.json"
-    numbers = ["--kills", "4", "--mutants", "60", "--page-kills", "1", "--stops", "2"]
-    command = [sys.executable, "benchmarks/chaos.py", *numbers, "--json", path]
+    numbers = [part for name, n in SHORT.items() for part in (f"--{name}", str(n))]
+    command = [sys.executable, "benchmarks/chaos.py", "--only", *numbers, "--json", path]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads(path.read_text())
-    assert result["kills"] == 4
+    assert result["kills"] == 10
     assert result["unresumable"] == result["events_lost"] == result["mutants_loaded"] == 0
     assert result["bitwise_equal"] == 1.0
-    assert result["adopted"] == result["page_kills"] == 1
+    assert result["adopted"] == result["page_kills"] == 3
     assert result["stopped_in_time"] == result["stops"] == 2
+    assert result["fills_finished"] == result["fills_bitwise_equal"] == result["fills"]
+    assert result["fills"] == 2 or "may not mount" in done.stdout
+    assert result["strangers_signalled"] == 0
     assert result["orphans"] == 0

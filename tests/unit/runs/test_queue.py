@@ -1,0 +1,83 @@
+"""Places in the queue, from run folders whose locks this process holds."""
+
+import os
+import time
+
+import pytest
+
+from whisper_tuner.errors import RunError
+from whisper_tuner.runs import jobs, locks, queue
+from whisper_tuner.runs.events import EventWriter, StateChanged, Step
+from whisper_tuner.runs.folder import Run, Spec
+
+
+@pytest.fixture
+def living(tmp_path, tiny_config):
+    """A function that makes a run whose worker seems alive."""
+    held = []
+
+    def make(*events, owner="", expected_s=600.0) -> Run:
+        run = Run.create(tmp_path)
+        run.write_spec(Spec(tiny_config, time.time(), {}, owner, expected_s))
+        held.append(locks.acquire(run.lock_path))
+        writer = EventWriter(run.events_path)
+        for event in events:
+            writer.append(event)
+        writer.close()
+        return run
+
+    yield make
+    for lock in held:
+        os.close(lock)
+
+
+TRAINING = (StateChanged("queued"), StateChanged("preparing"), StateChanged("training"))
+
+
+def test_order_is_that_of_the_specifications(living):
+    trains = living(*TRAINING)
+    first, second = living(StateChanged("queued")), living()
+    assert queue.runs_ahead(trains) == []
+    assert queue.runs_ahead(first) == [trains]
+    assert queue.runs_ahead(second) == [trains, first]
+    assert jobs.status(second).ahead == 2
+
+
+def test_expected_start_is_what_those_ahead_still_need(living):
+    step = Step(5, 50, 0.1, 1.0, 1.0, 1e-4, 10.0, remaining_s=300.0)
+    trains = living(*TRAINING, step)
+    waits = living(StateChanged("queued"), expected_s=600.0)
+    last = living(StateChanged("queued"))
+    assert queue.rest_s(trains) == pytest.approx(300, abs=5)
+    assert queue.rest_s(waits) == 600
+    assert jobs.status(last).starts_in_s == pytest.approx(900, abs=5)
+
+
+def test_what_has_no_steps_yet_needs_what_was_planned(living):
+    assert queue.rest_s(living(*TRAINING[:2], expected_s=60.0)) == pytest.approx(60, abs=5)
+
+
+def test_measuring_takes_as_long_as_it_took_before(living):
+    step = Step(5, 5, 1.0, 1.0, 1.0, 0.0, 10.0, remaining_s=0.0)
+    run = living(*TRAINING, step, StateChanged("evaluating"))
+    assert queue.rest_s(run) < 5
+
+
+def test_one_waits_for_each_person(living, tmp_path):
+    living(*TRAINING, owner="anna")
+    new = Run.create(tmp_path)
+    with queue.place(new, "anna"):  # one runs, one may wait
+        pass
+    living(StateChanged("queued"), owner="anna")
+    with pytest.raises(RunError) as caught, queue.place(new, "anna"):
+        pass
+    assert caught.value.code == "queue_one_waiting"
+    for other in ("ben", ""):  # "" is a terminal, which may have many
+        with queue.place(new, other):
+            pass
+
+
+def test_one_that_starts_in_a_moment_does_not_wait(living, tmp_path):
+    living(StateChanged("queued"), owner="anna")
+    with queue.place(Run.create(tmp_path), "anna"):
+        pass
