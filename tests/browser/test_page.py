@@ -5,15 +5,14 @@ import json
 import re
 import tarfile
 import zipfile
-from functools import partial
-from pathlib import Path
 
 import pytest
 import soundfile
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 from safetensors.numpy import load
 
 from tests.browser.conftest import HOSTILE_TEXT, SLOW_MS, TOKEN
+from tests.browser.reader import Reader
 from whisper_tuner.locales import text
 from whisper_tuner.model.languages import LANGUAGES as SPOKEN
 
@@ -22,47 +21,6 @@ pytestmark = pytest.mark.browser
 LOCALES = {"en": "en-US", "zh": "zh-CN"}
 MAX_READY_CPU_S = 6.0
 MAX_MEMORY_MB = 400
-
-
-class Reader:
-    """A window seen by someone who reads one language: finds things by what is written on them."""
-
-    def __init__(self, page: Page, lang: str) -> None:
-        self.page = page
-        self.say = partial(text, lang=lang)
-
-    def go(self, step: str) -> None:
-        self.page.get_by_role("tab", name=self.say(f"page_step_{step}"), exact=True).click()
-
-    def press(self, key: str, timeout: float = 20_000) -> None:
-        self.page.get_by_role("button", name=self.say(key)).click(timeout=timeout)
-
-    def button(self, key: str) -> Locator:
-        return self.page.get_by_role("button", name=self.say(key))
-
-    def sees(self, sentence: str, timeout: float = 20_000) -> None:
-        shown = self.page.get_by_text(sentence).filter(visible=True).first
-        expect(shown).to_be_visible(timeout=timeout)
-
-    def choose(self, key: str, option: str) -> None:
-        box = self.page.get_by_label(self.say(key)).first
-        box.click()
-        box.fill(option)
-        self.page.get_by_role("option", name=option).click()
-
-    def give(self, upload: Path) -> None:
-        self.page.locator("input[type=file]").first.set_input_files(upload)
-        expect(self.page.locator(f'a[href$="{upload.name.replace(" ", "%20")}"]')).to_be_visible()
-        self.press("page_check_button")
-
-    def start(self, language: str, epochs: int) -> None:
-        self.go("train")
-        self.choose("page_language", language)
-        self.choose("page_base", "whisper-tiny")
-        self.page.get_by_label(self.say("page_epochs")).first.fill(str(epochs))
-        self.page.keyboard.press("Tab")
-        self.press("page_start")
-        expect(self.button("page_stop")).to_be_visible()
 
 
 def spoken(lang: str) -> str:
@@ -283,33 +241,6 @@ def add_member(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     member = tarfile.TarInfo(name)
     member.size = len(content)
     tar.addfile(member, io.BytesIO(content))
-
-
-def test_stop_resume_compare_and_train_again(visit, upload):
-    reader = Reader(visit().open(), "en")
-    reader.give(upload)
-    reader.sees("10 of 12 clips can be used")
-    reader.start("Italian", epochs=30)
-    expect(reader.page.locator("#status")).to_contain_text("Step", timeout=SLOW_MS)
-    reader.press("page_stop")
-    reader.sees("Stopped.", SLOW_MS)
-    reader.sees("What was learned so far is kept.")
-    reader.press("page_resume")
-    expect(reader.page.get_by_label(reader.say("page_log")).first).to_have_value(
-        re.compile("Going on behind step"), timeout=SLOW_MS
-    )
-    reader.press("page_stop")
-    reader.sees("Stopped.", SLOW_MS)
-    reader.go("compare")
-    reader.press("page_compare_now")
-    expect(reader.page.locator("#compare-status .headline")).to_contain_text("WER", timeout=SLOW_MS)
-
-    reader.go("train")
-    reader.press("page_again")
-    expect(reader.button("page_start")).to_be_visible()
-    expect(reader.page.get_by_label("Language spoken").first).to_have_value("Italian")
-    reader.go("compare")
-    reader.sees(reader.say("compare_none"))
 
 
 def test_a_forgotten_run_starts_clean(visit, served, upload):

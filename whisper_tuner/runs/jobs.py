@@ -177,6 +177,11 @@ def stop(run: Run) -> None:
     process.send_signal(signal.SIGTERM)
 
 
+def is_stop_asked(run: Run) -> bool:
+    """Whether Stop was pressed since the last worker was started."""
+    return (run.dir / STOP_NAME).exists()
+
+
 def is_overdue(run: Run) -> bool:
     """Whether a living worker was asked to stop longer ago than it may take."""
     try:
@@ -219,7 +224,7 @@ def status(run: Run, records: list[Record] | None = None) -> Status:
         return Status(state, alive)
     if alive:
         return _alive(run, "queued" if state == "draft" else state)
-    if (run.dir / STOP_NAME).exists() and run.has_adapter:
+    if is_stop_asked(run) and run.has_adapter:
         return Status("stopped", False)  # ended while it was measured
     reason, params = _why_interrupted(run)
     return Status("interrupted", False, 0, reason, params, _goes_on(run, records))
@@ -234,7 +239,7 @@ def _goes_on(run: Run, records: list[Record]) -> bool:
     """Not what somebody was stopping, nor for ever, nor what nobody waits for any more; and not
     before there is room on the disk."""
     n_resumed = sum(record.event == Note(RESUMED) for record in records)
-    if not records or (run.dir / STOP_NAME).exists() or n_resumed >= MAX_RESUMES:
+    if not records or is_stop_asked(run) or n_resumed >= MAX_RESUMES:
         return False
     is_recent = time.time() - run.events_path.stat().st_mtime < FORGOTTEN_S
     return is_recent and not disk.is_full(run.dir)
@@ -242,7 +247,7 @@ def _goes_on(run: Run, records: list[Record]) -> bool:
 
 def _why_interrupted(run: Run) -> tuple[str, dict]:
     """A locale key and its parameters."""
-    if (run.dir / STOP_NAME).exists():
+    if is_stop_asked(run):
         return "worker_stop_forced", {}
     if disk.is_full(run.dir):
         return "disk_full", {}

@@ -5,7 +5,6 @@ import time
 import gradio as gr
 
 from whisper_tuner.locales import text
-from whisper_tuner.narrate import status_sentence
 from whisper_tuner.runs import jobs
 from whisper_tuner.runs.folder import Run, default_root
 from whisper_tuner.ui.language import label
@@ -53,4 +52,5 @@ def _name(run: Run, lang: str) -> str:
     began = time.strftime("%Y-%m-%d %H:%M", time.localtime(spec.created_s))
     language = text(f"language_{spec.config.language}", lang)
     base = spec.config.base.rpartition("/")[2]
-    return f"{began} · {language} · {base} · {status_sentence(jobs.status(run), lang)}"
+    state = text(f"state_{jobs.status(run).state}", lang).rstrip(".。")
+    return f"{language} · {state} · {began} · {base}"

@@ -109,7 +109,6 @@ class TrainStep:
                 self.resume: gr.Button(visible=False),
                 self.again: gr.Button(visible=False),
                 self.forward: gr.Button(visible=False),
-                self.stop: gr.Button(interactive=True),
             }
         records = read_events(run.events_path)
         status = jobs.status(run, records)
@@ -130,6 +129,7 @@ class TrainStep:
             self.raw_log: "\n".join(jobs.log_tail(run)),
             self.stop: gr.Button(
                 visible=can_stop,
+                interactive=not jobs.is_stop_asked(run),
                 value=label("page_cancel" if status.state == "queued" else "page_stop"),
             ),
         }
@@ -145,10 +145,9 @@ class TrainStep:
         chosen = [page.lang, page.run_id, *form.dials]
         asked = [page.lang, page.run_id, page.person, *form.dials]
         then_redraw(self.start.click(self.start_training, asked, [self.notice], **PRIVATE))
-        stopped = [self.notice, self.stop]
-        self.stop.click(self.stop_training, [page.lang, page.run_id], stopped, **PRIVATE)
         asked = [page.lang, page.run_id]
-        then_redraw(self.resume.click(self.resume_training, asked, stopped, **PRIVATE))
+        then_redraw(self.stop.click(self.stop_training, asked, [self.notice], **PRIVATE))
+        then_redraw(self.resume.click(self.resume_training, asked, [self.notice], **PRIVATE))
         made = [self.notice, page.run_id, page.spoken]
         then_redraw(self.again.click(self.train_again, [page.lang, page.run_id], made, **PRIVATE))
         self.forward.click(lambda: gr.Tabs(selected="compare"), None, page.steps, **QUIET)
@@ -168,21 +167,20 @@ class TrainStep:
             return views.paragraph(error.sentence(lang), "problem")
         return ""
 
-    def stop_training(self, lang: str, run_id: str) -> tuple:
-        """Asks once; a large model may need a minute until its step is finished and saved."""
+    def stop_training(self, lang: str, run_id: str) -> str:
         try:
             jobs.stop(open_run(run_id))
         except TunerError as error:
-            return views.paragraph(error.sentence(lang), "problem"), gr.skip()
-        return "", gr.Button(interactive=False)
+            return views.paragraph(error.sentence(lang), "problem")
+        return ""
 
-    def resume_training(self, lang: str, run_id: str) -> tuple:
+    def resume_training(self, lang: str, run_id: str) -> str:
         try:
             self.page.tryout.close()  # its memory is needed
             steps.resume(open_run(run_id))
         except TunerError as error:
-            return views.paragraph(error.sentence(lang), "problem"), gr.skip()
-        return "", gr.Button(interactive=True)  # Stop was pressed before
+            return views.paragraph(error.sentence(lang), "problem")
+        return ""
 
     def train_again(self, lang: str, run_id: str) -> tuple:
         """A new run on the same recordings; the form keeps the settings to start from."""
