@@ -10,7 +10,7 @@ from tests.integration.test_worker import events_of, has_stepped, wait_for_end, 
 from whisper_tuner import steps
 from whisper_tuner.config import LoraSettings
 from whisper_tuner.runs import jobs
-from whisper_tuner.runs.events import Note, Score, StateChanged, Step, read_events
+from whisper_tuner.runs.events import Note, Resumed, Score, StateChanged, Step, read_events
 
 
 @pytest.fixture
@@ -51,14 +51,19 @@ def test_two_processes_learn_what_one_learns(prepared, config, precision, window
     assert far < tolerance**2 * sum(np.square(weight).sum() for weight in one.values())
 
 
-def test_stop_ends_all_processes_and_keeps_what_was_learnt(prepared, config):
-    steps.train(prepared, replace(config, epochs=100, n_devices=2))
+def test_two_processes_stop_together_and_are_resumed_together(prepared, config):
+    steps.train(prepared, replace(config, epochs=30, n_devices=2))
     wait_until(lambda: has_stepped(prepared) or not jobs.is_alive(prepared), "a first step")
     jobs.stop(prepared)
     assert wait_for_end(prepared).state == "stopped", "\n".join(jobs.log_tail(prepared))
     assert prepared.has_adapter
-    assert [event.step for event in events_of(prepared, Step)][-1] < 200
+    n_learnt = events_of(prepared, Step)[-1].step
+    assert n_learnt < 60
     assert Note("note_saved") in events_of(prepared, Note)
+    steps.resume(prepared)
+    assert wait_for_end(prepared).state == "done", "\n".join(jobs.log_tail(prepared))
+    assert events_of(prepared, Resumed) == [Resumed(n_learnt)]
+    assert [event.step for event in events_of(prepared, Step)] == list(range(1, 61))
 
 
 def test_what_one_process_fails_of_is_the_runs_reason(prepared, config):
@@ -66,5 +71,5 @@ def test_what_one_process_fails_of_is_the_runs_reason(prepared, config):
         flac.unlink()  # both processes start, then neither finds its recordings
     steps.train(prepared, replace(config, n_devices=2))
     status = wait_for_end(prepared)
-    assert (status.state, status.reason) == ("failed", "worker_failed")
+    assert (status.state, status.reason) == ("failed", "dataset_vanished")
     assert events_of(prepared, StateChanged)[-1].state == "failed"
