@@ -13,8 +13,14 @@ from whisper_tuner.evaluation.compare import Listener
 from whisper_tuner.evaluation.metrics import score
 from whisper_tuner.evaluation.stage import base_transcripts, measure
 from whisper_tuner.model.batches import BatchPlan
-from whisper_tuner.model.load import add_lora, find_torch_device, load_base, load_processor
-from whisper_tuner.runs import checkpoints
+from whisper_tuner.model.load import (
+    add_lora,
+    find_torch_device,
+    load_base,
+    load_processor,
+    take_weights,
+)
+from whisper_tuner.runs import checkpoints, start
 from whisper_tuner.runs.context import WorkerContext
 from whisper_tuner.runs.events import Note, Resumed, Score, Step, read_events
 from whisper_tuner.training.adapter import save_adapter
@@ -39,13 +45,17 @@ def train(context: WorkerContext, n_parts: int = 1) -> None:
     held_out = read_clips(context.run.dataset_dir, "test")
     learnt = read_clips(context.run.dataset_dir, "train")
     dev: list[Clip] = []
+    origin = start.read_origin(context.run)
     if config.stop_early:
-        learnt, dev = set_aside(learnt, config.seed)
+        known = (frozenset(origin.learnt), frozenset(origin.set_aside)) if origin else ()
+        learnt, dev = set_aside(learnt, config.seed, *known)
+        if context.is_first:
+            start.write_set_aside(context.run, [clip.id for clip in dev])
     base_texts = base_transcripts(context, listener, held_out) if context.is_first else []
     scorer = Scorer(context, config, listener, held_out, dev)
     checkpoint = checkpoints.newest(context.run.checkpoints_dir)
     if context.is_first and not _go_on(context, checkpoint):
-        scorer.score_base(base_texts)
+        scorer.score_start(base_texts, origin is not None)
 
     n_steps = _fit(context, config, listener, learnt, scorer, n_parts, checkpoint)
     if not context.is_first:
@@ -82,6 +92,10 @@ def _load(context: WorkerContext, config: TrainConfig) -> Listener:
     processor = load_processor(config.base, config.language)
     base = load_base(config.base, config.language, config.precision, device)
     model = add_lora(base, config.base, config.lora)
+    origin = start.read_origin(context.run)
+    if origin:
+        take_weights(model, context.run.start_dir)
+        context.emit(Note("note_goes_on", {"run": origin.run}))
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     context.emit(Note("note_base_ready", {"device": name, "precision": config.precision}))
     return Listener(model, processor, context.run, config.precision)
@@ -106,10 +120,15 @@ class Scorer:
         self.best = BestAdapter(self.listener.model)
         self.clips = self.dev or _spread(self.held_out, self.config.n_score_clips)
 
-    def score_base(self, held_out_texts: list[str]) -> None:
-        """The curve's first point. `held_out_texts`: what the base heard in all held-out clips."""
+    def score_start(self, held_out_texts: list[str], has_learnt: bool) -> None:
+        """The curve's first point. `held_out_texts`: what the base heard in all held-out clips;
+        `has_learnt`: it begins with an adapter of an earlier run, so that one is measured.
+        """
         if self.dev:
             self.context.emit(Note("note_dev", {"n": len(self.dev)}))
+        if has_learnt and self.clips:
+            self._score(0, self.listener.tuned(self.clips, window=self.config.window))
+        elif self.dev:
             self._score(0, base_transcripts(self.context, self.listener, self.dev))
         elif self.clips:
             heard = dict(zip((c.id for c in self.held_out), held_out_texts, strict=True))
