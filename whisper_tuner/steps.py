@@ -5,6 +5,7 @@
 Each takes a run folder, does one step of the job, and leaves its result in the folder.
 """
 
+import importlib.util
 import os
 import shutil
 import time
@@ -64,6 +65,8 @@ def plan(run: Run, config: TrainConfig, device: Device) -> tuple[TrainConfig, pl
     Raises InputError when the data, the language or the number of devices cannot be.
     """
     check_language(config.base, config.language)
+    if config.metrics != "none" and importlib.util.find_spec(config.metrics) is None:
+        raise InputError("metrics_not_installed", package=config.metrics)
     origin = start.read_origin(run)
     if origin:
         start.require_fit(origin, config)

@@ -23,6 +23,7 @@ from whisper_tuner.model.load import (
 from whisper_tuner.runs import checkpoints, start
 from whisper_tuner.runs.context import WorkerContext
 from whisper_tuner.runs.events import Note, Resumed, Score, Step, read_events
+from whisper_tuner.training import metrics
 from whisper_tuner.training.adapter import save_adapter
 from whisper_tuner.training.callbacks import EventCallback
 from whisper_tuner.training.collator import Collator, PlannedClips
@@ -115,6 +116,7 @@ class Scorer:
     held_out: list[Clip]
     dev: list[Clip]
     best: BestAdapter = field(init=False)
+    scores: list[Score] = field(default_factory=list, init=False)  # for `training/metrics.py`
 
     def __post_init__(self) -> None:
         self.best = BestAdapter(self.listener.model)
@@ -143,7 +145,8 @@ class Scorer:
 
     def _score(self, step: int, texts: list[str]) -> float:
         result = score([clip.text for clip in self.clips], texts, self.config.language)
-        self.context.emit(Score(step, result.wer, result.cer, len(self.clips)))
+        self.scores.append(Score(step, result.wer, result.cer, len(self.clips)))
+        self.context.emit(self.scores[-1])
         return result.wer
 
 
@@ -182,6 +185,10 @@ def _fit(
             )
         ],
     )
+    if config.metrics != "none" and context.is_first:
+        step = checkpoints.step_of(checkpoint) if checkpoint else 0
+        told = metrics.callback(run, config.metrics, step, scorer.scores, arguments)
+        trainer.add_callback(told)
     torch.cuda.empty_cache()  # of the transcribing, which took more than training will
     context.enter("training")
     context.emit(Note("note_training", {"n_clips": len(clips)}))
