@@ -16,6 +16,7 @@ from pathlib import Path
 from whisper_tuner.config import TrainConfig
 from whisper_tuner.data import common_voice, upload
 from whisper_tuner.data.add import add as add_to_dataset
+from whisper_tuner.data.add import names_known
 from whisper_tuner.data.clips import Candidate, Report, read_clips
 from whisper_tuner.data.prepare import prepare as prepare_dataset
 from whisper_tuner.errors import InputError, RunError
@@ -160,8 +161,10 @@ def add_common_voice(
     seed: int = 42,
     on_progress: Callable[[int], None] | None = None,
 ) -> Report:
-    """The same from an official Common Voice archive (tar.gz)."""
-    return _add(run, common_voice.candidates(archive, n_train, n_test, seed), seed, on_progress)
+    """The same from an official Common Voice archive (tar.gz): clips that are not there yet."""
+    known = names_known(run.dataset_dir)
+    candidates = common_voice.candidates(archive, n_train, n_test, seed, known=known)
+    return _add(run, candidates, seed, on_progress)
 
 
 def _add(

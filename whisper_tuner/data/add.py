@@ -59,6 +59,17 @@ def add(
     return report
 
 
+def names_known(dataset_dir: Path) -> set[str]:
+    """What the clips of a dataset, and the refused ones, are called; none when it is not there."""
+    if not dataset_dir.exists():
+        return set()
+    return _names(read_clips(dataset_dir), read_report(dataset_dir))
+
+
+def _names(clips: list[Clip], report: Report) -> set[str]:
+    return {clip.name for clip in clips} | {finding.clip for finding in report.findings}
+
+
 @dataclass
 class _Old:
     """What a dataset holds. Finds its clips by sound, and reads only those that last as long."""
@@ -68,8 +79,7 @@ class _Old:
     report: Report
 
     def __post_init__(self) -> None:
-        self.names = {clip.name for clip in self.clips}
-        self.names |= {finding.clip for finding in self.report.findings}
+        self.names = _names(self.clips, self.report)
         self.last_id = max((int(clip.id) for clip in self.clips), default=0)
         self._digests: dict[str, bytes] = {}
         self._as_long: dict[float, list[Clip]] = defaultdict(list)

@@ -1,14 +1,18 @@
 """A run that goes on from another: its adapter at step 0, its recordings, what it may choose."""
 
+import io
 import json
 from dataclasses import replace
 
 import pytest
+import soundfile
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import set_seed
 
+from tests.sounds import speech
 from tests.tiny import TINY_ID
+from tests.unit.data.test_common_voice import pack, rows_of, table
 from tests.unit.training.test_early_stop import clips
 from whisper_tuner import steps
 from whisper_tuner.config import LoraSettings
@@ -227,3 +231,20 @@ def test_the_clips_set_aside_are_known_to_the_next_run(learnt):
     start.write_set_aside(learnt, ids[:2])
     origin = start.read_origin(steps.further(learnt))
     assert (origin.learnt, origin.set_aside) == (tuple(ids[2:]), tuple(ids[:2]))
+
+
+def test_more_of_a_common_voice_archive(learnt, tmp_path):
+    rows = rows_of(30, 6)
+    sounds = {f"cy/clips/{file}": mp3_of(i) for i, (_, file, _) in enumerate(rows)}
+    archive = pack(tmp_path / "cy.tar.gz", {"cy/validated.tsv": table(rows), **sounds})
+    run = steps.further(learnt)
+    first = steps.add_common_voice(run, archive, 8, 2)
+    assert (first.n_train, first.n_test) == (8 + 8, 2 + 2)
+    second = steps.add_common_voice(run, archive, 8, 2)
+    assert (second.n_train, second.n_test, second.findings) == (8 + 16, 2 + 4, [])
+
+
+def mp3_of(seed: int) -> bytes:
+    out = io.BytesIO()
+    soundfile.write(out, speech(1.0, seed=seed, rate=32_000), 32_000, format="MP3")
+    return out.getvalue()
