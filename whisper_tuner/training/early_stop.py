@@ -70,6 +70,10 @@ class BestAdapter:
             self._n_worse += 1
         return self._n_worse >= PATIENCE
 
+    def is_before(self, step: int) -> bool:
+        """Whether a rate was seen, and the lowest one before `step` steps."""
+        return bool(self._best) and self.step < step
+
     def restore(self) -> None:
         """Put the best weights back into the model."""
         with torch.no_grad():

@@ -55,8 +55,10 @@ def train(context: WorkerContext, n_parts: int = 1) -> None:
     base_texts = base_transcripts(context, listener, held_out) if context.is_first else []
     scorer = Scorer(context, config, listener, held_out, dev)
     checkpoint = checkpoints.newest(context.run.checkpoints_dir)
-    if context.is_first and not _go_on(context, checkpoint):
-        scorer.score_start(base_texts, origin is not None)
+    if context.is_first:
+        is_known = _go_on(context, checkpoint)
+        if not is_known or (origin and not checkpoint):  # the start's rate is in no checkpoint
+            scorer.score_start(base_texts, origin is not None)
 
     n_steps = _fit(context, config, listener, learnt, scorer, n_parts, checkpoint)
     if not context.is_first:
@@ -129,7 +131,9 @@ class Scorer:
         if self.dev:
             self.context.emit(Note("note_dev", {"n": len(self.dev)}))
         if has_learnt and self.clips:
-            self._score(0, self.listener.tuned(self.clips, window=self.config.window))
+            rate = self._score(0, self.listener.tuned(self.clips, window=self.config.window))
+            if self.dev:
+                self.best.saw(0, rate)  # when nothing is better, it is kept as it was
         elif self.dev:
             self._score(0, base_transcripts(self.context, self.listener, self.dev))
         elif self.clips:
@@ -195,7 +199,7 @@ def _fit(
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if context.stop_asked:
         context.enter("stopping")
-    if not 0 < scorer.best.step < trainer.state.global_step:
+    if not scorer.best.is_before(trainer.state.global_step):
         return trainer.state.global_step
     scorer.best.restore()
     context.emit(Note("note_best_kept", {"step": scorer.best.step}))

@@ -21,11 +21,14 @@ from whisper_tuner.errors import InputError, ModelError, RunError
 from whisper_tuner.model.batches import BatchPlan
 from whisper_tuner.model.load import add_lora, load_base, load_processor, take_weights
 from whisper_tuner.runs import jobs, locks, start
+from whisper_tuner.runs.context import WorkerContext
 from whisper_tuner.runs.device import Device
+from whisper_tuner.runs.events import EventWriter, read_events
 from whisper_tuner.runs.folder import Run, Spec
 from whisper_tuner.training.adapter import save_adapter
 from whisper_tuner.training.collator import Collator, PlannedClips
 from whisper_tuner.training.early_stop import set_aside
+from whisper_tuner.training.stage import Scorer
 from whisper_tuner.training.trainer import WhisperTrainer, training_arguments
 
 CPU = torch.device("cpu")
@@ -248,3 +251,43 @@ def mp3_of(seed: int) -> bytes:
     out = io.BytesIO()
     soundfile.write(out, speech(1.0, seed=seed, rate=32_000), 32_000, format="MP3")
     return out.getvalue()
+
+
+class Hearing:
+    """Hears the same whatever is played, as a listener with an adapter would say it."""
+
+    def __init__(self, model, said: str) -> None:
+        self.model, self.said = model, said
+
+    def tuned(self, clips, on_batch=None, window="full"):
+        return [self.said for _ in clips]
+
+
+@pytest.mark.parametrize("n_dev", [0, 2])
+def test_the_curve_begins_with_the_adapter_which_is_kept_when_nothing_is_better(
+    learnt, tiny_config, n_dev
+):
+    held_out = read_clips(learnt.dataset_dir, "test")
+    dev = read_clips(learnt.dataset_dir, "train")[:n_dev]
+    model = model_of(tiny_config)
+    take_weights(model, learnt.adapter_dir)
+    before = {name: weight.detach().clone() for name, weight in trained(model).items()}
+    writer = EventWriter(learnt.events_path)
+    context = WorkerContext(learnt, writer)
+    listener = Hearing(model, (dev or held_out)[0].text)
+    scorer = Scorer(context, tiny_config, listener, held_out, dev)
+    scorer.score_start(["nothing", "nothing"], has_learnt=True)
+    listener.said = "something quite different from all that was ever said here by anybody"
+    with torch.no_grad():
+        for weight in trained(model).values():
+            weight.zero_()
+    assert not scorer(5, is_last=False)
+    writer.close()
+    first, second = (r.event for r in read_events(learnt.events_path) if r.event.kind == "score")
+    assert (first.step, second.step) == (0, 5)
+    assert first.wer < second.wer
+    assert scorer.best.is_before(5) == bool(dev)
+    if dev:
+        scorer.best.restore()
+        assert scorer.best.step == 0
+        assert all(torch.equal(before[name], w) for name, w in trained(model).items())
