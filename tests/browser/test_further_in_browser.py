@@ -50,6 +50,9 @@ def test_train_further_with_more_recordings(visit, upload, more):
     expect(reader.page.get_by_label("Add them to these recordings")).to_be_checked()
     reader.give(more)
     reader.sees("11 of 13 clips can be used")
+    reader.page.set_viewport_size({"width": 390, "height": 844})
+    assert reader.page.evaluate("document.documentElement.scrollWidth") <= 390
+    reader.page.set_viewport_size({"width": 1280, "height": 800})
     reader.go("train")
     reader.press("page_start")
     reader.sees(reader.say("state_done"), SLOW_MS)
