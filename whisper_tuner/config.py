@@ -6,6 +6,7 @@ from whisper_tuner.errors import InputError
 
 PRECISIONS = ("8bit", "4bit", "16bit", "32bit")
 WINDOWS = ("speech", "full")
+METRICS = ("none", "tensorboard", "trackio")  # beside events.jsonl; packages of these names
 TARGET_MODULES = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
 
 
@@ -47,6 +48,7 @@ class TrainConfig:
     feeds it only as many frames as the longest clip of a part needs (`model/window.py`).
     `n_score_clips`: held-out clips transcribed after each epoch for the WER curve on the page.
     `max_steps`: ends the training early when above 0.
+    `metrics`: who else is told of losses and error rates.
     """
 
     base: str
@@ -66,11 +68,13 @@ class TrainConfig:
     n_score_clips: int = 16
     max_steps: int = 0
     seed: int = 42
+    metrics: str = "none"
 
     def __post_init__(self) -> None:
         if isinstance(self.lora, dict):
             object.__setattr__(self, "lora", LoraSettings(**self.lora))
         _require(self.precision in PRECISIONS, "precision", self.precision, ", ".join(PRECISIONS))
+        _require(self.metrics in METRICS, "metrics", self.metrics, ", ".join(METRICS))
         _require(self.window in WINDOWS, "window", self.window, ", ".join(WINDOWS))
         _require(1 <= self.epochs <= 100, "epochs", self.epochs, "1 … 100")
         _require(1 <= self.batch_size <= 256, "batch_size", self.batch_size, "1 … 256")

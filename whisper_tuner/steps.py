@@ -5,28 +5,32 @@
 Each takes a run folder, does one step of the job, and leaves its result in the folder.
 """
 
+import importlib.util
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 
 from whisper_tuner.config import TrainConfig
 from whisper_tuner.data import common_voice, upload
-from whisper_tuner.data.clips import Report, read_clips
+from whisper_tuner.data.add import add as add_to_dataset
+from whisper_tuner.data.add import names_known
+from whisper_tuner.data.clips import Candidate, Report, read_clips
 from whisper_tuner.data.prepare import prepare as prepare_dataset
 from whisper_tuner.errors import InputError, RunError
 from whisper_tuner.model import planner
 from whisper_tuner.model.catalogue import base_model, check_language
 from whisper_tuner.model.locate import token_counter
 from whisper_tuner.publish import hub, package
-from whisper_tuner.runs import disk, jobs, queue
+from whisper_tuner.runs import disk, jobs, locks, queue, start
 from whisper_tuner.runs.device import Device, find_device
 from whisper_tuner.runs.folder import Run, Spec
 
 EXAMPLE_DIR = Path(__file__).resolve().parents[1] / "examples" / "italian-prompts"
 EXAMPLE_LANGUAGE = "it"
+DATA_LOCK_NAME = "dataset.lock"  # held while recordings are added
 VERSIONED = ("whisper-tuner", "torch", "transformers", "peft", "bitsandbytes", "accelerate")
 
 
@@ -37,7 +41,7 @@ def prepare(
     on_progress: Callable[[int], None] | None = None,
 ) -> Report:
     """Read, check and split recordings into the run's dataset; every problem is in the report."""
-    _refuse_started(run)
+    _refuse_new_data(run)
     candidates = upload.candidates(paths)
     return prepare_dataset(candidates, run.dataset_dir, token_counter(), seed, on_progress)
 
@@ -51,7 +55,7 @@ def prepare_common_voice(
     on_progress: Callable[[int], None] | None = None,
 ) -> Report:
     """The same from an official Common Voice archive (tar.gz), as many clips as asked for."""
-    _refuse_started(run)
+    _refuse_new_data(run)
     candidates = common_voice.candidates(archive, n_train, n_test, seed)
     return prepare_dataset(candidates, run.dataset_dir, token_counter(), seed, on_progress)
 
@@ -63,6 +67,11 @@ def plan(run: Run, config: TrainConfig, device: Device) -> tuple[TrainConfig, pl
     is too small.
     """
     check_language(config.base, config.language)
+    if config.metrics != "none" and importlib.util.find_spec(config.metrics) is None:
+        raise InputError("metrics_not_installed", package=config.metrics)
+    origin = start.read_origin(run)
+    if origin:
+        start.require_fit(origin, config)
     if not run.dataset_dir.exists():
         raise InputError("dataset_missing", run=run.id)
     clips = read_clips(run.dataset_dir)
@@ -90,8 +99,19 @@ def train(run: Run, config: TrainConfig, owner: str = "") -> None:
     planned, expected = plan(run, config, find_device())
     if expected.hopeless:
         raise InputError("does_not_fit", **expected.gigabytes)
+    origin = start.read_origin(run)
+    spec = Spec(
+        planned,
+        time.time(),
+        _versions(),
+        owner=owner,
+        expected_s=expected.total_s,
+        started_from=origin.run if origin else "",
+    )
     with queue.place(run, owner):
-        run.write_spec(Spec(planned, time.time(), _versions(), owner, expected.total_s))
+        if locks.is_held(run.dir / DATA_LOCK_NAME):
+            raise RunError("data_being_added")
+        run.write_spec(spec)
         jobs.start(run)
 
 
@@ -114,15 +134,87 @@ def resume(run: Run) -> bool:
 
 
 def again(run: Run) -> Run:
-    """A new run on the same dataset, for other settings. The clips are hard links."""
+    """A new run on the same dataset, for other settings. The clips are hard links.
+
+    One that went on from an earlier run begins with that run's adapter again.
+    """
     new = Run.create(run.dir.parent)
+    if run.start_dir.exists():
+        shutil.copytree(run.start_dir, new.start_dir, copy_function=os.link)
     shutil.copytree(run.dataset_dir, new.dataset_dir, copy_function=os.link)
     return new
+
+
+def further(run: Run) -> Run:
+    """A new run that goes on from this one's adapter, on its recordings, to which more can be
+    added before it is started. Adapter and clips are hard links: either run may be deleted.
+
+    Raises RunError when there is no adapter, or its worker is busy.
+    """
+    _require_adapter(run)
+    new = Run.create(run.dir.parent)
+    train_clips = read_clips(run.dataset_dir, "train")
+    start.begin(new, run, [clip.id for clip in train_clips])
+    shutil.copytree(run.dataset_dir, new.dataset_dir, copy_function=os.link)
+    return new
+
+
+def add(
+    run: Run,
+    paths: list[Path],
+    seed: int = 42,
+    on_progress: Callable[[int], None] | None = None,
+) -> Report:
+    """Check more recordings and put them beside those that the run has (`data/join.py`)."""
+    return _add(run, upload.candidates(paths), seed, on_progress)
+
+
+def add_common_voice(
+    run: Run,
+    archive: Path,
+    n_train: int,
+    n_test: int,
+    seed: int = 42,
+    on_progress: Callable[[int], None] | None = None,
+) -> Report:
+    """The same from an official Common Voice archive (tar.gz): clips that are not there yet."""
+    known = names_known(run.dataset_dir)
+    candidates = common_voice.candidates(archive, n_train, n_test, seed, known=known)
+    return _add(run, candidates, seed, on_progress)
+
+
+def _add(
+    run: Run,
+    candidates: Iterator[Candidate],
+    seed: int,
+    on_progress: Callable[[int], None] | None,
+) -> Report:
+    """Raises RunError when the run was started, or more is being added at this moment."""
+    lock = locks.acquire(run.dir / DATA_LOCK_NAME)
+    if lock is None:
+        raise RunError("data_being_added")
+    try:
+        if run.spec_path.exists():
+            raise RunError("run_has_started", run=run.id)
+        if not run.dataset_dir.exists():
+            raise InputError("dataset_missing", run=run.id)
+        return add_to_dataset(candidates, run.dataset_dir, token_counter(), seed, on_progress)
+    finally:
+        os.close(lock)
 
 
 def _versions() -> dict[str, str]:
     found = {dist.metadata["Name"].lower(): dist.version for dist in metadata.distributions()}
     return {name: found[name] for name in VERSIONED if name in found}
+
+
+def _refuse_new_data(run: Run) -> None:
+    """Raises RunError when the run's recordings are there to stay. Those of a run that goes on from
+    another can be added to: its adapter knows what they are.
+    """
+    if run.start_dir.exists():
+        raise RunError("run_goes_on", run=run.id)
+    _refuse_started(run)
 
 
 def _refuse_started(run: Run) -> None:

@@ -25,6 +25,7 @@ def test_defaults_are_the_seed_recipe():
         ("warmup_share", 1.0),
         ("n_score_clips", -1),
         ("max_steps", -1),
+        ("metrics", "wandb"),
     ],
 )
 def test_bad_settings_are_named(setting, value):

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from whisper_tuner import __version__
 from whisper_tuner.cli import commands
-from whisper_tuner.config import PRECISIONS, WINDOWS, LoraSettings, TrainConfig
+from whisper_tuner.cli.further import further
+from whisper_tuner.config import METRICS, PRECISIONS, WINDOWS, LoraSettings, TrainConfig
 from whisper_tuner.model.catalogue import BASE_MODELS
 
 Command = Callable[[argparse.Namespace], int]
@@ -31,17 +32,17 @@ def parser() -> argparse.ArgumentParser:
     command("demo", commands.demo, "do the whole job on the bundled recordings")
 
     sub = command("prepare", commands.prepare, "read, check and split recordings into a new run")
-    sub.add_argument(
-        "source",
-        type=Path,
-        nargs="+",
-        help="a ZIP, a folder, audio files with a CSV/TSV or .txt, or a Common Voice tar.gz",
-    )
-    sub.add_argument("--clips", type=int, default=200, help="Common Voice: clips to train on")
-    sub.add_argument("--test-clips", type=int, default=50, help="Common Voice: clips to hold out")
-    sub.add_argument("--seed", type=int, default=42, help="seed of the split")
+    _source_arguments(sub, nargs="+")
 
     _train_arguments(command("train", commands.train, "train a prepared run and measure it"))
+
+    sub = command(
+        "further",
+        further,
+        "make a new run that goes on from a trained one, with more recordings if any are given",
+    )
+    sub.add_argument("run", help="the trained run's id or folder")
+    _source_arguments(sub, nargs="*")
 
     sub = command("status", commands.status, "say how a run, or every run, stands")
     sub.add_argument("run", nargs="?", help="a run's id or folder")
@@ -72,6 +73,18 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
+def _source_arguments(sub: argparse.ArgumentParser, nargs: str) -> None:
+    sub.add_argument(
+        "source",
+        type=Path,
+        nargs=nargs,
+        help="a ZIP, a folder, audio files with a CSV/TSV or .txt, or a Common Voice tar.gz",
+    )
+    sub.add_argument("--clips", type=int, default=200, help="Common Voice: clips to train on")
+    sub.add_argument("--test-clips", type=int, default=50, help="Common Voice: clips to hold out")
+    sub.add_argument("--seed", type=int, default=42, help="seed of the split")
+
+
 def _train_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("run", help="a run's id or folder")
     sub.add_argument("--language", required=True, help="language code, such as it, sw or yue")
@@ -81,7 +94,12 @@ def _train_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--batch-size", type=int, default=TrainConfig.batch_size)
     sub.add_argument("--gradient-accumulation", type=int, default=TrainConfig.gradient_accumulation)
     sub.add_argument("--learning-rate", type=float, default=TrainConfig.learning_rate)
-    sub.add_argument("--rank", type=int, default=LoraSettings.rank, help="LoRA rank")
+    sub.add_argument(
+        "--rank",
+        type=int,
+        help=f"LoRA rank; default: {LoraSettings.rank}. Base, rank and alpha of a run made by"
+        " `further` are those of the adapter that it goes on from",
+    )
     sub.add_argument("--alpha", type=int, help="LoRA alpha; default: twice the rank")
     sub.add_argument("--window", choices=WINDOWS, default=TrainConfig.window)
     sub.add_argument("--devices", type=int, metavar="N", help="GPUs to use; default: all")
@@ -94,6 +112,12 @@ def _train_arguments(sub: argparse.ArgumentParser) -> None:
         "--same-speed",
         action="store_true",
         help="always hear recordings as they are, not up to a tenth slower or faster",
+    )
+    sub.add_argument(
+        "--metrics",
+        choices=METRICS,
+        default=TrainConfig.metrics,
+        help="write losses and error rates for this package too, into the run folder",
     )
     sub.add_argument("--max-steps", type=int, default=0, help="end early after so many steps")
     sub.add_argument("--seed", type=int, default=TrainConfig.seed)

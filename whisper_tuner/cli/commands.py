@@ -5,7 +5,7 @@ import getpass
 import os
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from whisper_tuner import steps
@@ -27,6 +27,7 @@ from whisper_tuner.runs import jobs
 from whisper_tuner.runs.device import Device, find_device
 from whisper_tuner.runs.events import read_events
 from whisper_tuner.runs.folder import Run, default_root
+from whisper_tuner.runs.start import Origin, read_origin
 from whisper_tuner.runs.tryout import TryOut
 
 DEMO_EPOCHS = 5
@@ -55,12 +56,17 @@ def prepare(options: argparse.Namespace) -> int:
 
 
 def read_source(run: Run, paths: list[Path], n_train: int, n_test: int, seed: int) -> Report:
+    if is_archive(paths):
+        return steps.prepare_common_voice(run, paths[0], n_train, n_test, seed)
+    return steps.prepare(run, paths, seed)
+
+
+def is_archive(paths: list[Path]) -> bool:
+    """Whether the source is a Common Voice archive. Raises InputError for a file not there."""
     for path in paths:
         if not path.exists():
             raise InputError("file_missing", file=str(path))
-    if len(paths) == 1 and paths[0].name.endswith((".tar.gz", ".tgz", ".tar")):
-        return steps.prepare_common_voice(run, paths[0], n_train, n_test, seed)
-    return steps.prepare(run, paths, seed)
+    return len(paths) == 1 and paths[0].name.endswith((".tar.gz", ".tgz", ".tar"))
 
 
 def say_report(report: Report) -> None:
@@ -82,12 +88,16 @@ def say_report(report: Report) -> None:
 # --- train
 
 
-def config_from(options: argparse.Namespace, device: Device) -> TrainConfig:
+def config_from(
+    options: argparse.Namespace, device: Device, origin: Origin | None = None
+) -> TrainConfig:
+    """`origin`: what the run goes on from; base and LoRA are those of its adapter unless said."""
+    base = origin.config.base if origin else device.default_base
     return TrainConfig(
-        base=options.base or device.default_base,
+        base=options.base or base,
         language=options.language,
         precision=options.precision or device.default_precision,
-        lora=LoraSettings(rank=options.rank, alpha=options.alpha or 2 * options.rank),
+        lora=lora_from(options, origin),
         epochs=options.epochs,
         batch_size=options.batch_size,
         gradient_accumulation=options.gradient_accumulation,
@@ -98,12 +108,22 @@ def config_from(options: argparse.Namespace, device: Device) -> TrainConfig:
         window=options.window,
         max_steps=options.max_steps,
         seed=options.seed,
+        metrics=options.metrics,
     )
+
+
+def lora_from(options: argparse.Namespace, origin: Origin | None) -> LoraSettings:
+    if origin:
+        given = {"rank": options.rank, "alpha": options.alpha}
+        said = {name: value for name, value in given.items() if value is not None}
+        return replace(origin.config.lora, **said)
+    rank = LoraSettings.rank if options.rank is None else options.rank
+    return LoraSettings(rank=rank, alpha=options.alpha or 2 * rank)
 
 
 def train(options: argparse.Namespace) -> int:
     run, device = open_run(options.run), find_device()
-    config = config_from(options, device)
+    config = config_from(options, device, read_origin(run))
     planned, expected = steps.plan(run, config, device)
     if options.plan and options.json:
         say_json({"device": device.name, "config": planned.to_dict(), **asdict(expected)})

@@ -12,7 +12,7 @@ import tarfile
 import tempfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from heapq import nsmallest
@@ -72,22 +72,24 @@ def candidates(
     seed: int = 42,
     locale: str | None = None,
     name: str | None = None,
+    known: Collection[str] = (),
 ) -> Iterator[Candidate]:
     """At most `n_train` clips to train on and `n_test` to test on, in the order of the archive.
 
     Mozilla's own split is used when the archive has one (train and dev are for training). Without,
     whole speakers with about a fifth of validated.tsv are for the test; the clips of a single
-    speaker are left for `split.assign` to split. The same seed chooses the same clips.
+    speaker are left for `split.assign` to split. The same seed chooses the same clips,
+    but none of those called as in `known`.
 
-    Raises: InputError cv_not_an_archive, cv_damaged, cv_no_tsv, cv_no_column,
+    Raises: InputError cv_not_an_archive, cv_damaged, cv_no_tsv, cv_no_column, cv_all_known,
     cv_several_languages (then name a `locale`).
     """
     name = name or path.name
     with _named_damage(name), tempfile.TemporaryDirectory() as temp_dir:
         locale, tables = _read_tables(path, name, locale, seed)
-        chosen = _choose(tables, n_train, n_test, seed)
+        chosen = _choose(tables, n_train, n_test, seed, known)
         if not chosen:
-            raise InputError("cv_no_tsv", file=name)
+            raise InputError("cv_all_known" if known else "cv_no_tsv", file=name)
         target = Path(temp_dir) / "clip.mp3"
         for found, kind, member, archive in _members(path, name):
             key = PurePosixPath(member.name).name
@@ -205,7 +207,7 @@ def _line(file: BinaryIO) -> str:
 
 
 def _choose(
-    tables: dict[str, list[_Row]], n_train: int, n_test: int, seed: int
+    tables: dict[str, list[_Row]], n_train: int, n_test: int, seed: int, known: Collection[str]
 ) -> dict[str, tuple[_Row, str]]:
     """File name in clips/ → its row and split. No sentence of the test is chosen for training."""
     pools: dict[str, list[_Row]] = {"train": [], "test": []}
@@ -214,6 +216,7 @@ def _choose(
     pools["train"].sort(key=lambda row: shuffle_key(seed, row.clip))
     if not all(pools.values()):
         pools = _split_speakers(tables.get("validated", []), seed)
+    pools = {split: [row for row in rows if row.clip not in known] for split, rows in pools.items()}
     if "" in pools:
         return {row.clip: (row, "") for row in pools[""][: n_train + n_test]}
     test = pools["test"][:n_test]

@@ -48,7 +48,7 @@ def prepare(
     try:
         (work_dir / CLIPS_DIR_NAME).mkdir()
         report = _fill(work_dir, candidates, count_tokens, seed, on_progress)
-        _replace(dataset_dir, work_dir)
+        put_in_place(dataset_dir, work_dir)
     finally:
         shutil.rmtree(work_dir, ignore_errors=True)
     return report
@@ -77,7 +77,7 @@ def _fill(
     n_found = 0
     for n_done, candidate in enumerate(candidates, start=1):
         n_found += candidate.problem not in NOTES
-        checked = _check(candidate, count_tokens)
+        checked = check(candidate, count_tokens)
         if isinstance(checked, Finding):
             findings.append(checked)
         else:
@@ -87,16 +87,16 @@ def _fill(
             write_flac(work_dir / clip.audio, samples)
             clips.append(clip)
             original = first_copies.setdefault(hashlib.sha256(samples).digest(), clip.name)
-            findings += _warnings(samples, clip, candidate.row, original)
+            findings += oddities(samples, clip, candidate.row, original)
         if on_progress is not None:
             on_progress(n_done)
     clips, more = _split(clips, n_found, work_dir, seed)
-    report = _report(n_found, clips, findings + more)
+    report = report_of(n_found, clips, findings + more)
     write_dataset(work_dir, clips, report)
     return report
 
 
-def _check(
+def check(
     candidate: Candidate, count_tokens: Callable[[str], int]
 ) -> tuple[np.ndarray, Clip] | Finding:
     """The sound and the clip, still without id and path, or why it is refused."""
@@ -133,7 +133,7 @@ def _check(
     return samples, clip
 
 
-def _warnings(samples: np.ndarray, clip: Clip, row: int | None, original: str) -> list[Finding]:
+def oddities(samples: np.ndarray, clip: Clip, row: int | None, original: str) -> list[Finding]:
     """What is odd about a clip that is used all the same; `original` had the same sound first."""
     clipped = float(np.mean(np.abs(samples) >= FULL_SCALE))
     words_per_s = len(clip.text.split()) / clip.duration_s
@@ -171,7 +171,7 @@ def _split(
     return kept, findings
 
 
-def _report(n_found: int, clips: list[Clip], findings: list[Finding]) -> Report:
+def report_of(n_found: int, clips: list[Clip], findings: list[Finding]) -> Report:
     train = [clip.duration_s for clip in clips if clip.split == "train"]
     test = [clip.duration_s for clip in clips if clip.split == "test"]
     return Report(
@@ -184,7 +184,7 @@ def _report(n_found: int, clips: list[Clip], findings: list[Finding]) -> Report:
     )
 
 
-def _replace(dataset_dir: Path, work_dir: Path) -> None:
+def put_in_place(dataset_dir: Path, work_dir: Path) -> None:
     """Put the new folder in the place of the old one; the old one goes the way of `work_dir`."""
     if dataset_dir.exists():
         old_dir = work_dir.with_name(f"{work_dir.name}-old")

@@ -57,7 +57,7 @@ def assign(
     findings = []
     test: set[int] = set()
     if len({clip.speaker for clip in clips if clip.speaker}) >= MIN_SPEAKERS:
-        test = _draw(clips, _groups(clips, _sentence_and_speaker), n_wanted, seed)
+        test = draw_groups(clips, group_clips(clips, sentence_and_speaker), n_wanted, seed)
         low, high = (bound * n_wanted for bound in SHARE_BOUNDS)
         if not low <= len(test) <= high:
             test = set()
@@ -68,9 +68,11 @@ def assign(
     return [replace(clip, split=s) for clip, s in zip(clips, splits, strict=True)], findings
 
 
-def draw_sentences(clips: Sequence[Clip], n_wanted: int, seed: int) -> set[int]:
+def draw_sentences(
+    clips: Sequence[Clip], n_wanted: int, seed: int, at_least_one: bool = True
+) -> set[int]:
     """Indices of about `n_wanted` clips (never more), with all clips of each sentence."""
-    return _draw(clips, _groups(clips, _sentence), n_wanted, seed)
+    return draw_groups(clips, group_clips(clips, _sentence), n_wanted, seed, at_least_one)
 
 
 def _given(clips: Sequence[Clip]) -> tuple[list[Clip], list[Finding]] | None:
@@ -89,12 +91,14 @@ def _sentence(clip: Clip) -> list[Hashable]:
     return [sentence_key(clip.text)]
 
 
-def _sentence_and_speaker(clip: Clip) -> list[Hashable]:
+def sentence_and_speaker(clip: Clip) -> list[Hashable]:
     speaker = [("speaker", clip.speaker)] if clip.speaker else []
     return [sentence_key(clip.text), *speaker]
 
 
-def _groups(clips: Sequence[Clip], ties_of: Callable[[Clip], list[Hashable]]) -> list[list[int]]:
+def group_clips(
+    clips: Sequence[Clip], ties_of: Callable[[Clip], list[Hashable]]
+) -> list[list[int]]:
     """Indices of the clips that must stay together: those linked by a tie (union-find)."""
     parent: dict[Hashable, Hashable] = {}
 
@@ -115,8 +119,16 @@ def _groups(clips: Sequence[Clip], ties_of: Callable[[Clip], list[Hashable]]) ->
     return list(groups.values())
 
 
-def _draw(clips: Sequence[Clip], groups: list[list[int]], n_wanted: int, seed: int) -> set[int]:
-    """Indices of at most `n_wanted` clips in whole groups; the smallest group when none fits."""
+def draw_groups(
+    clips: Sequence[Clip],
+    groups: list[list[int]],
+    n_wanted: int,
+    seed: int,
+    at_least_one: bool = True,
+) -> set[int]:
+    """Indices of at most `n_wanted` clips in whole groups; the smallest group when none fits, if
+    there must be one.
+    """
 
     def key(group: list[int]) -> str:
         return shuffle_key(seed, "\n".join(sorted({sentence_key(clips[i].text) for i in group})))
@@ -126,4 +138,4 @@ def _draw(clips: Sequence[Clip], groups: list[list[int]], n_wanted: int, seed: i
     for group in shuffled:
         if len(drawn) + len(group) <= n_wanted:
             drawn.update(group)
-    return drawn or set(min(shuffled, key=len))
+    return drawn or (set(min(shuffled, key=len)) if at_least_one else set())

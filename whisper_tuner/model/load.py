@@ -1,6 +1,7 @@
 """A base model in the chosen precision, with LoRA on it. The only use of bitsandbytes."""
 
 import errno
+import json
 import logging
 import os
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from pathlib import Path
 import torch
 import transformers
 from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from transformers import (
     BitsAndBytesConfig,
     WhisperForConditionalGeneration,
@@ -159,6 +162,38 @@ def add_lora(
     model = get_peft_model(base, config)
     model.peft_config["default"].base_model_name_or_path = base_id  # not the folder it came from
     return model
+
+
+def take_weights(model: PeftModel, adapter_dir: Path) -> None:
+    """Put a saved adapter's weights into the LoRA that `add_lora` made; they stay float32, trained.
+
+    Raises ModelError start_does_not_fit when it was made with other settings, start_damaged when
+    its files cannot be read.
+    """
+    try:
+        theirs = json.loads((adapter_dir / "adapter_config.json").read_text(encoding="utf-8"))
+        saved = load_file(adapter_dir / "adapter_model.safetensors")
+    except (OSError, ValueError, SafetensorError) as error:
+        raise ModelError("start_damaged") from error
+    ours = model.peft_config["default"].to_dict()
+    for name in ("base_model_name_or_path", "r", "lora_alpha", "target_modules"):
+        value, needed = (_plain(settings.get(name)) for settings in (ours, theirs))
+        if value != needed:
+            raise ModelError("start_does_not_fit", setting=name, value=value, needed=needed)
+    trained = {
+        name.replace(".default.", "."): weight  # PEFT saves without the adapter's name
+        for name, weight in model.named_parameters()
+        if weight.requires_grad
+    }
+    if {n: w.shape for n, w in saved.items()} != {n: w.shape for n, w in trained.items()}:
+        raise ModelError("start_damaged")
+    with torch.no_grad():
+        for name, weight in trained.items():
+            weight.copy_(saved[name])
+
+
+def _plain(value: object) -> object:
+    return ", ".join(sorted(value)) if isinstance(value, list | set) else value
 
 
 def load_adapter(base: WhisperForConditionalGeneration, adapter_dir: Path) -> PeftModel:

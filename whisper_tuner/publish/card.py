@@ -80,7 +80,7 @@ def model_card(spec: Spec, comparison: dict | None, report: Report, adapter: str
         language=LANGUAGES[config.language],
         results=_results(measured, config.language),
         use=USE.format(adapter=adapter, base=config.base),
-        training=_training(config, report),
+        training=_training(spec, report),
     )
     return f"---\n{_metadata(config, measured, adapter).to_yaml()}\n---\n\n{body}"
 
@@ -146,8 +146,8 @@ def _results(measured: dict | None, language: str) -> str:
     return "\n".join(lines)
 
 
-def _training(config: TrainConfig, report: Report) -> str:
-    lora = config.lora
+def _training(spec: Spec, report: Report) -> str:
+    config, lora = spec.config, spec.config.lora
     rows = {
         "Speech": f"{report.n_train} clips, {report.train_s / 60:.1f} minutes",
         "Base model while training": f"frozen, {config.precision}",
@@ -160,6 +160,9 @@ def _training(config: TrainConfig, report: Report) -> str:
         "Encoder window": "the length of the speech" if config.window == "speech" else "30 seconds",
         "Seed": config.seed,
     }
+    if spec.started_from:
+        # Only when that run was made: whoever knows a run's whole id may open it on the page.
+        rows["Goes on from"] = f"the adapter of run {spec.started_from.rpartition('-')[0]}"
     if config.max_steps:
         rows["Steps at most"] = config.max_steps
     return "\n".join(f"| {name} | {value} |" for name, value in rows.items())

@@ -38,6 +38,7 @@ class Spec:
     versions: dict[str, str]
     owner: str = ""
     expected_s: float = 0.0
+    started_from: str = ""  # id of the run whose adapter it goes on from
 
     def to_json(self) -> str:
         data = {**self.__dict__, "config": self.config.to_dict()}
@@ -105,6 +106,15 @@ class Run:
     @property
     def adapter_dir(self) -> Path:
         return self.dir / "adapter"
+
+    @property
+    def start_dir(self) -> Path:
+        """The adapter that the training begins with; only where a run goes on from another."""
+        return self.dir / "start"
+
+    @property
+    def set_aside_path(self) -> Path:
+        return self.dir / "set_aside.json"
 
     @property
     def comparison_path(self) -> Path:

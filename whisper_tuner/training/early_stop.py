@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Collection
 from pathlib import Path
 
 import torch
@@ -9,7 +10,7 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 
 from whisper_tuner.data.clips import Clip
-from whisper_tuner.data.split import draw_sentences
+from whisper_tuner.data.split import draw_sentences, sentence_key
 
 MIN_TRAIN_CLIPS = 300  # with fewer, a tenth says too little and is missed too much
 DEV_SHARE = 0.1
@@ -19,18 +20,35 @@ WEIGHTS_NAME, STATE_NAME = "best.safetensors", "best.json"  # in a checkpoint
 STEPS_BETWEEN_SCORES = 250  # at most; an epoch when it is shorter
 
 
-def set_aside(clips: list[Clip], seed: int) -> tuple[list[Clip], list[Clip]]:
+def set_aside(
+    clips: list[Clip],
+    seed: int,
+    learnt_ids: Collection[str] = (),
+    dev_ids: Collection[str] = (),
+) -> tuple[list[Clip], list[Clip]]:
     """(clips to learn from, dev clips): whole sentences, the same for the same seed and clips.
 
     The held-out clips must not decide when to stop, or the final comparison would flatter. No dev
     clips when there are fewer than `MIN_TRAIN_CLIPS`.
+
+    `learnt_ids`, `dev_ids`: what the adapter learnt from in an earlier run, and what was set aside
+    there. It hears the former too well to decide; so the latter are set aside again, and a share of
+    what is new. No dev clips when these are too few.
     """
     if len(clips) < MIN_TRAIN_CLIPS:
         return clips, []
-    n_wanted = min(MAX_DEV_CLIPS, round(DEV_SHARE * len(clips)))
-    chosen = draw_sentences(clips, n_wanted, seed)
-    learnt = [clip for i, clip in enumerate(clips) if i not in chosen]
-    return learnt, [clips[i] for i in sorted(chosen)]
+    keys = [sentence_key(clip.text) for clip in clips]
+    known = {key for key, clip in zip(keys, clips, strict=True) if clip.id in learnt_ids}
+    chosen = {key for key, clip in zip(keys, clips, strict=True) if clip.id in dev_ids} - known
+    n_kept = sum(key in chosen for key in keys)
+    free = [c for key, c in zip(keys, clips, strict=True) if key not in known | chosen]
+    n_wanted = min(MAX_DEV_CLIPS - n_kept, round(DEV_SHARE * len(free)))
+    if n_wanted > 0:
+        chosen |= {sentence_key(free[i].text) for i in draw_sentences(free, n_wanted, seed)}
+    dev = [clip for key, clip in zip(keys, clips, strict=True) if key in chosen]
+    if known and len(dev) < DEV_SHARE * MIN_TRAIN_CLIPS:
+        return clips, []
+    return [clip for key, clip in zip(keys, clips, strict=True) if key not in chosen], dev
 
 
 class BestAdapter:
@@ -51,6 +69,10 @@ class BestAdapter:
         else:
             self._n_worse += 1
         return self._n_worse >= PATIENCE
+
+    def is_before(self, step: int) -> bool:
+        """Whether a rate was seen, and the lowest one before `step` steps."""
+        return bool(self._best) and self.step < step
 
     def restore(self) -> None:
         """Put the best weights back into the model."""

@@ -1,6 +1,6 @@
 """The training stage: base → LoRA → Trainer → adapter → base and tuned on the held-out clips."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -11,17 +11,24 @@ from whisper_tuner.config import TrainConfig
 from whisper_tuner.data.clips import Clip, read_clips
 from whisper_tuner.errors import TrainingError
 from whisper_tuner.evaluation.compare import Listener
-from whisper_tuner.evaluation.metrics import score
 from whisper_tuner.evaluation.stage import base_transcripts, measure
 from whisper_tuner.model.batches import BatchPlan
-from whisper_tuner.model.load import add_lora, find_torch_device, load_base, load_processor
-from whisper_tuner.runs import checkpoints
+from whisper_tuner.model.load import (
+    add_lora,
+    find_torch_device,
+    load_base,
+    load_processor,
+    take_weights,
+)
+from whisper_tuner.runs import checkpoints, start
 from whisper_tuner.runs.context import Stopped, WorkerContext
 from whisper_tuner.runs.events import Note, Resumed, Score, Step, read_events
+from whisper_tuner.training import metrics
 from whisper_tuner.training.adapter import NOT_FINITE, save_adapter
 from whisper_tuner.training.callbacks import EventCallback
 from whisper_tuner.training.collator import Collator, PlannedClips
-from whisper_tuner.training.early_stop import STEPS_BETWEEN_SCORES, BestAdapter, set_aside
+from whisper_tuner.training.early_stop import STEPS_BETWEEN_SCORES, set_aside
+from whisper_tuner.training.scorer import Scorer
 from whisper_tuner.training.trainer import StepAbandoned, WhisperTrainer, training_arguments
 
 ROLLED_BACK = "note_rolled_back"  # counted in the events, so that a resumed run knows its rate
@@ -63,13 +70,19 @@ def _train(context: WorkerContext, config: TrainConfig, n_parts: int) -> None:
     held_out = read_clips(context.run.dataset_dir, "test")
     learnt = read_clips(context.run.dataset_dir, "train")
     dev: list[Clip] = []
+    origin = start.read_origin(context.run)
     if config.stop_early:
-        learnt, dev = set_aside(learnt, config.seed)
+        known = (frozenset(origin.learnt), frozenset(origin.set_aside)) if origin else ()
+        learnt, dev = set_aside(learnt, config.seed, *known)
+        if context.is_first:
+            start.write_set_aside(context.run, [clip.id for clip in dev])
     base_texts = base_transcripts(context, listener, held_out) if context.is_first else []
     scorer = Scorer(context, config, listener, held_out, dev)
     checkpoint = checkpoints.newest(context.run.checkpoints_dir)
-    if context.is_first and not _go_on(context, checkpoint):
-        scorer.score_base(base_texts)
+    if context.is_first:
+        is_known = _go_on(context, checkpoint)
+        if not is_known or (origin and not checkpoint):  # the start's rate is in no checkpoint
+            scorer.score_start(base_texts, origin is not None)
 
     n_steps = _fit(context, config, listener, learnt, scorer, n_parts, checkpoint)
     if not context.is_first:
@@ -106,50 +119,13 @@ def _load(context: WorkerContext, config: TrainConfig) -> Listener:
     processor = load_processor(config.base, config.language)
     base = load_base(config.base, config.language, config.precision, device)
     model = add_lora(base, config.base, config.lora)
+    origin = start.read_origin(context.run)
+    if origin:
+        take_weights(model, context.run.start_dir)
+        context.emit(Note("note_goes_on", {"run": origin.run}))
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     context.emit(Note("note_base_ready", {"device": name, "precision": config.precision}))
     return Listener(model, processor, context.run, config.precision)
-
-
-@dataclass
-class Scorer:
-    """Measures WER while a training runs, and says when it should end.
-
-    On the dev clips when there are some: then it decides, and the best weights are kept. Else on a
-    few held-out clips, only to be shown. The model is heard in the window it learns in.
-    """
-
-    context: WorkerContext
-    config: TrainConfig
-    listener: Listener
-    held_out: list[Clip]
-    dev: list[Clip]
-    best: BestAdapter = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.best = BestAdapter(self.listener.model)
-        self.clips = self.dev or _spread(self.held_out, self.config.n_score_clips)
-
-    def score_base(self, held_out_texts: list[str]) -> None:
-        """The curve's first point. `held_out_texts`: what the base heard in all held-out clips."""
-        if self.dev:
-            self.context.emit(Note("note_dev", {"n": len(self.dev)}))
-            self._score(0, base_transcripts(self.context, self.listener, self.dev))
-        elif self.clips:
-            heard = dict(zip((c.id for c in self.held_out), held_out_texts, strict=True))
-            self._score(0, [heard[clip.id] for clip in self.clips])
-
-    def __call__(self, step: int, is_last: bool) -> bool:
-        """Whether to end the training. Without dev clips the last score is left to `measure`."""
-        if not self.context.is_first or not self.clips or (is_last and not self.dev):
-            return False
-        rate = self._score(step, self.listener.tuned(self.clips, window=self.config.window))
-        return bool(self.dev) and self.best.saw(step, rate)
-
-    def _score(self, step: int, texts: list[str]) -> float:
-        result = score([clip.text for clip in self.clips], texts, self.config.language)
-        self.context.emit(Score(step, result.wer, result.cer, len(self.clips)))
-        return result.wer
 
 
 def _fit(
@@ -189,6 +165,10 @@ def _fit(
             )
         ],
     )
+    if config.metrics != "none" and context.is_first:
+        step = checkpoints.step_of(checkpoint) if checkpoint else 0
+        told = metrics.callback(run, config.metrics, step, scorer.scores, arguments)
+        trainer.add_callback(told)
     torch.cuda.empty_cache()  # of the transcribing, which took more than training will
     context.enter("training")
     context.emit(Note("note_training", {"n_clips": len(clips)}))
@@ -200,7 +180,7 @@ def _fit(
             raise Stopped from None
     if context.stop_asked:
         context.enter("stopping")
-    if not 0 < scorer.best.step < trainer.state.global_step:
+    if not scorer.best.is_before(trainer.state.global_step):
         return trainer.state.global_step
     scorer.best.restore()
     context.emit(Note("note_best_kept", {"step": scorer.best.step}))
@@ -224,10 +204,3 @@ class Ending:
         if self.n_devices == 1:
             return ours
         return bool(broadcast(torch.tensor([int(ours)], device=find_torch_device())).item())
-
-
-def _spread(clips: list[Clip], n: int) -> list[Clip]:
-    """`n` clips, evenly spread over the list; all of them when there are fewer."""
-    if len(clips) <= n:
-        return clips
-    return [clips[i * len(clips) // n] for i in range(n)]

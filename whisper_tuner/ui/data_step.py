@@ -24,6 +24,7 @@ COLUMN_WIDTHS = ["190px", "95px", "275px", "100px", "310px"]  # a telephone scro
 SHOW_RESULT_JS = """() => (
   document.querySelector("#data-notice p") ?? document.getElementById("data-summary")
 )?.scrollIntoView({ behavior: "smooth", block: "nearest" })"""
+ADD, ANEW = "add", "anew"  # what becomes of an upload where a run goes on from another
 FILTERS = ("all", "problems", "train", "test")
 PROGRESS = gr.Progress()  # Gradio gives every call a tracker of its own in its place
 Prepare = Callable[[Run, Callable[[int], None]], Report]
@@ -35,6 +36,13 @@ class DataStep:
         with gr.Row(elem_classes="card example", equal_height=True):
             gr.HTML(static_html(fragments.example), elem_classes="grow")
             self.example = gr.Button(label("page_example_button"), variant="primary", scale=0)
+        with gr.Column(visible=False) as self.more:
+            self.more_text = gr.HTML()
+            self.where = gr.Radio(
+                [(label(f"page_add_{name}"), name) for name in (ADD, ANEW)],
+                value=ADD,
+                label=label("page_add"),
+            )
         with gr.Tabs():
             with gr.Tab(label("page_own_tab")) as own_tab:
                 gr.HTML(static_html(fragments.own_help))
@@ -74,14 +82,23 @@ class DataStep:
             self.forward = gr.Button(label("page_continue_train"), variant="primary")
         self.inputs = [self.filter, self.search]
         self.tabs = {"page_own_tab": own_tab, "page_cv_tab": archive_tab}
-        self.outputs = [*self.tabs.values(), self.summary, self.found, self.table, self.forward]
+        self.outputs = [
+            *self.tabs.values(),
+            self.more,
+            self.more_text,
+            self.summary,
+            self.found,
+            self.table,
+            self.forward,
+        ]
 
     def show(self, lang: str, run: Run | None, shown: str, sought: str) -> Updates:
         """What the run's folder says about its recordings."""
         tabs = {tab: gr.Tab(label=text(key, lang)) for key, tab in self.tabs.items()}
         if not has_dataset(run):
             html = views.paragraph(text("data_empty", lang), "empty")
-            return {**tabs, self.summary: html, self.found: gr.Column(visible=False)}
+            hidden = gr.Column(visible=False)
+            return {**tabs, self.summary: html, self.found: hidden, self.more: hidden}
         clips, report = read_clips(run.dataset_dir), read_report(run.dataset_dir)
         html = views.data_summary(clips, report, lang)
         if run.spec_path.exists():
@@ -89,6 +106,8 @@ class DataStep:
         rows = views.clip_rows(clips, report, lang, shown, sought)
         return {
             **tabs,
+            self.more: gr.Column(visible=can_be_added_to(run)),
+            self.more_text: views.paragraph(text("data_add", lang), "note"),
             self.summary: html,
             self.found: gr.Column(visible=True),
             self.table: gr.Dataframe(value=rows, headers=views.columns(lang)),
@@ -106,10 +125,11 @@ class DataStep:
             "show_progress": "full",
             "show_progress_on": self.notice,
         }
-        chosen = [page.lang, self.archive, self.n_train, self.n_test]
+        target = [page.lang, page.run_id, self.where]
+        chosen = [*target, self.archive, self.n_train, self.n_test]
         for prepared in (
             self.example.click(self.prepare_example, [page.lang], made, **busy),
-            self.check.click(self.prepare_files, [page.lang, self.files], made, **busy),
+            self.check.click(self.prepare_files, [*target, self.files], made, **busy),
             self.choose.click(self.prepare_archive, chosen, made, **busy),
         ):
             then_redraw(prepared).then(None, js=SHOW_RESULT_JS)
@@ -135,18 +155,26 @@ class DataStep:
         return _prepare(lang, prepare, progress, n_recordings(paths), steps.EXAMPLE_LANGUAGE)
 
     def prepare_files(
-        self, lang: str, files: list[str] | None, progress: gr.Progress = PROGRESS
+        self,
+        lang: str,
+        run_id: str,
+        where: str,
+        files: list[str] | None,
+        progress: gr.Progress = PROGRESS,
     ) -> tuple:
         paths = [Path(file) for file in files or []]
+        into = _to_add_to(run_id, where)
 
         def prepare(run: Run, tell: Callable[[int], None]) -> Report:
-            return steps.prepare(run, paths, on_progress=tell)
+            return (steps.add if into else steps.prepare)(run, paths, on_progress=tell)
 
-        return _prepare(lang, prepare, progress, n_recordings(paths))
+        return _prepare(lang, prepare, progress, n_recordings(paths), into=into)
 
     def prepare_archive(
         self,
         lang: str,
+        run_id: str,
+        where: str,
         archive: str | None,
         n_train: float,
         n_test: float,
@@ -154,15 +182,14 @@ class DataStep:
     ) -> tuple:
         if archive is None:
             return views.paragraph(text("cv_no_file", lang), "problem"), gr.skip(), gr.skip()
-        path = Path(archive)
+        path, into = Path(archive), _to_add_to(run_id, where)
 
         def prepare(run: Run, tell: Callable[[int], None]) -> Report:
-            return steps.prepare_common_voice(
-                run, path, int(n_train), int(n_test), on_progress=tell
-            )
+            read = steps.add_common_voice if into else steps.prepare_common_voice
+            return read(run, path, int(n_train), int(n_test), on_progress=tell)
 
         n_asked = int(n_train) + int(n_test)
-        return _prepare(lang, prepare, progress, n_asked, _archive_language(path))
+        return _prepare(lang, prepare, progress, n_asked, _archive_language(path), into)
 
     def find_language(self, lang: str, archive: str | None) -> str:
         """Which language an archive holds, said as soon as it is uploaded."""
@@ -184,22 +211,41 @@ class DataStep:
         return from_folder.get(self.table, gr.skip())
 
 
+def can_be_added_to(run: Run) -> bool:
+    """Whether it goes on from an earlier run and was not started yet."""
+    return run.start_dir.exists() and not run.spec_path.exists()
+
+
+def _to_add_to(run_id: str, where: str) -> Run | None:
+    """The run that an upload is added to; None when it begins a new one."""
+    run = find_run(run_id)
+    return run if run and where == ADD and can_be_added_to(run) else None
+
+
 def _prepare(
-    lang: str, prepare: Prepare, progress: gr.Progress, n_total: int, language: str | None = None
+    lang: str,
+    prepare: Prepare,
+    progress: gr.Progress,
+    n_total: int,
+    language: str | None = None,
+    into: Run | None = None,
 ) -> tuple:
-    """Prepare a new run; a source that cannot be read leaves the run that was shown before."""
+    """Prepare a new run, or add to `into`; a source that cannot be read changes nothing."""
 
     def tell(n: int) -> None:
         progress(n / max(n, n_total, 1), desc=text("data_checking", lang, n=n))
 
     tell(0)
 
-    run = Run.create(default_root())
+    run = into or Run.create(default_root())
     try:
         prepare(run, tell)
     except TunerError as error:
-        shutil.rmtree(run.dir)
+        if not into:
+            shutil.rmtree(run.dir)
         return views.paragraph(error.sentence(lang), "problem"), gr.skip(), gr.skip()
+    if into:
+        return "", run.id, gr.skip()
     return "", run.id, language or ""  # a language left over from before would be a silent mistake
 
 

@@ -1,6 +1,6 @@
 """The dials of a training: from the page's form to a configuration and back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import gradio as gr
 
@@ -12,6 +12,7 @@ from whisper_tuner.ui.language import label
 from whisper_tuner.ui.session import Page
 
 MAX_EPOCHS = 30  # on the page; the command line allows more
+BEGINNING = LoraSettings()
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,11 @@ class Form:
     @property
     def dials(self) -> list:
         return list(vars(self).values())
+
+    @property
+    def of_adapter(self) -> list:
+        """What cannot change any more when a training goes on from an adapter."""
+        return [self.base, self.rank, self.alpha]
 
 
 def build_form(page: Page) -> Form:
@@ -97,8 +103,11 @@ def build_form(page: Page) -> Form:
     )
 
 
-def to_config(values: tuple) -> TrainConfig:
-    """The form's values as a configuration. Raises InputError for a value that cannot be."""
+def to_config(values: tuple, lora: LoraSettings = BEGINNING) -> TrainConfig:
+    """The form's values as a configuration. `lora`: where the settings come from that have no dial.
+
+    Raises InputError for a value that cannot be.
+    """
     language, base, precision, epochs, rate, rank, alpha, batch_size, window, n_devices = values
     if not language:
         raise InputError("train_choose_language")
@@ -108,7 +117,7 @@ def to_config(values: tuple) -> TrainConfig:
         base=base,
         language=language,
         precision=precision,
-        lora=LoraSettings(rank=int(rank or 0), alpha=int(alpha or 0)),
+        lora=replace(lora, rank=int(rank or 0), alpha=int(alpha or 0)),
         epochs=int(epochs),
         batch_size=int(batch_size or 0),
         n_devices=int(n_devices or 0),
@@ -131,4 +140,13 @@ def to_values(config: TrainConfig) -> tuple:
         config.batch_size,
         config.window,
         config.n_devices,
+    )
+
+
+def on_page(config: TrainConfig, n_devices: int) -> TrainConfig:
+    """The same within what the dials allow; the command line, and another machine, allow more."""
+    return replace(
+        config,
+        epochs=min(config.epochs, MAX_EPOCHS),
+        n_devices=min(config.n_devices, n_devices),
     )

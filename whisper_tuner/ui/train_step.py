@@ -5,6 +5,7 @@ import time
 import gradio as gr
 
 from whisper_tuner import steps
+from whisper_tuner.config import LoraSettings
 from whisper_tuner.data.clips import read_report
 from whisper_tuner.errors import TunerError
 from whisper_tuner.locales import DEFAULT_LANGUAGE, text
@@ -13,6 +14,7 @@ from whisper_tuner.model.locate import hub_reachable, is_at_hand
 from whisper_tuner.runs import jobs
 from whisper_tuner.runs.events import Record, read_events
 from whisper_tuner.runs.folder import Run
+from whisper_tuner.runs.start import read_origin
 from whisper_tuner.ui import fragments, views
 from whisper_tuner.ui.language import label, static_html
 from whisper_tuner.ui.session import (
@@ -25,7 +27,7 @@ from whisper_tuner.ui.session import (
     has_dataset,
     open_run,
 )
-from whisper_tuner.ui.train_form import build_form, to_config, to_values
+from whisper_tuner.ui.train_form import BEGINNING, build_form, on_page, to_config, to_values
 
 
 class TrainStep:
@@ -34,6 +36,7 @@ class TrainStep:
         self.empty = gr.HTML()
         with gr.Column(visible=False) as self.room:
             self.device = gr.HTML()
+            self.goes_on = gr.HTML()
             with gr.Accordion(label("page_settings"), elem_id="settings") as self.settings:
                 self.form = build_form(page)
                 self.offline = gr.HTML()
@@ -56,10 +59,12 @@ class TrainStep:
                     label("page_resume"), variant="primary", visible=False, elem_id="resume"
                 )
                 self.again = gr.Button(label("page_again"), visible=False)
+                self.further = gr.Button(label("page_further"), visible=False, elem_id="further")
                 self.forward = gr.Button(
                     label("page_see_comparison"), variant="primary", visible=False
                 )
-        self.inputs = [page.spoken]
+        self.filled = gr.State("")  # id of the run whose earlier settings were put into the form
+        self.inputs = [page.spoken, self.filled]
         self.live_outputs = [self.status, self.curves, self.log, self.raw_log, self.stop]
         self.outputs = [
             self.empty,
@@ -71,16 +76,20 @@ class TrainStep:
             self.watch,
             self.resume,
             self.again,
+            self.further,
             self.forward,
+            self.goes_on,
+            self.filled,
             *self.live_outputs,
         ]
 
-    def show(self, lang: str, run: Run | None, spoken: str) -> Updates:
+    def show(self, lang: str, run: Run | None, spoken: str, filled: str) -> Updates:
         """The form, open or locked, and the training as its folder tells it."""
         if not has_dataset(run):
             html = views.paragraph(text("train_empty", lang), "empty")
             return {self.empty: html, self.room: gr.Column(visible=False)}
         is_started = run.spec_path.exists()
+        origin = None if is_started else read_origin(run)
         device = self.page.device
         key = "train_device" if device.kind == "cuda" else "train_device_cpu"
         updates: Updates = {
@@ -90,15 +99,23 @@ class TrainStep:
             self.settings: gr.Accordion(open=not is_started),
             self.start: gr.Button(visible=not is_started),
             self.watch: gr.Column(visible=is_started),
+            self.goes_on: views.paragraph(text("train_goes_on", lang), "note") if origin else "",
+            self.filled: run.id if origin else "",
         }
         for dial in self.form.dials:
-            updates[dial] = {"interactive": not is_started}
+            is_fixed = is_started or (origin and dial in self.form.of_adapter)
+            updates[dial] = {"interactive": not is_fixed}
         updates[self.form.language] |= {"choices": views.language_choices(lang)}
         if is_started:
             for dial, value in zip(self.form.dials, to_values(run.read_spec().config), strict=True):
                 updates[dial] |= {"value": value}
         else:
-            updates[self.form.language] |= {"value": spoken or None}
+            if origin and filled != run.id:  # once: what is chosen since then stays
+                values = to_values(on_page(origin.config, device.n_devices))
+                for dial, value in zip(self.form.dials, values, strict=True):
+                    updates[dial] |= {"value": value}
+            earlier_language = origin.config.language if origin else None
+            updates[self.form.language] |= {"value": spoken or earlier_language}
         for dial in self.form.dials:
             updates[dial] = gr.update(**updates[dial])
         return updates | self.show_run(lang, run, is_started)
@@ -108,6 +125,7 @@ class TrainStep:
             return {
                 self.resume: gr.Button(visible=False),
                 self.again: gr.Button(visible=False),
+                self.further: gr.Button(visible=False),
                 self.forward: gr.Button(visible=False),
             }
         records = read_events(run.events_path)
@@ -115,6 +133,9 @@ class TrainStep:
         return {
             self.resume: gr.Button(visible=jobs.can_resume(status) and not status.goes_on),
             self.again: gr.Button(visible=not status.alive and not status.goes_on),
+            self.further: gr.Button(
+                visible=run.has_adapter and not status.alive and not status.goes_on
+            ),
             self.forward: gr.Button(visible=not status.alive and run.has_adapter),
             **self.live(lang, run, status, records),
         }
@@ -150,6 +171,9 @@ class TrainStep:
         then_redraw(self.resume.click(self.resume_training, asked, [self.notice], **PRIVATE))
         made = [self.notice, page.run_id, page.spoken]
         then_redraw(self.again.click(self.train_again, [page.lang, page.run_id], made, **PRIVATE))
+        then_redraw(
+            self.further.click(self.train_further, [page.lang, page.run_id], made, **PRIVATE)
+        )
         self.forward.click(lambda: gr.Tabs(selected="compare"), None, page.steps, **QUIET)
         form.language.input(lambda code: code, form.language, page.spoken, **QUIET)
         changed = [part.change for part in (*form.dials, page.run_id, page.lang)]
@@ -158,9 +182,10 @@ class TrainStep:
     def start_training(self, lang: str, run_id: str, person: str, *values: object) -> str:
         """Returns at once; the worker tells the rest through the run's folder."""
         try:
-            run, config = open_run(run_id), to_config(values)
+            run = open_run(run_id)
             if run.spec_path.exists():  # a second press: it is shown by now
                 return ""
+            config = to_config(values, _lora_of(run))
             self.page.tryout.close()  # its memory is needed
             steps.train(run, config, person)
         except TunerError as error:
@@ -182,6 +207,14 @@ class TrainStep:
             return views.paragraph(error.sentence(lang), "problem")
         return ""
 
+    def train_further(self, lang: str, run_id: str) -> tuple:
+        """A new run that goes on from this one's adapter, to which recordings can be added."""
+        try:
+            run = open_run(run_id)
+            return "", steps.further(run).id, run.read_spec().config.language
+        except TunerError as error:
+            return views.paragraph(error.sentence(lang), "problem"), gr.skip(), gr.skip()
+
     def train_again(self, lang: str, run_id: str) -> tuple:
         """A new run on the same recordings; the form keeps the settings to start from."""
         try:
@@ -197,7 +230,8 @@ class TrainStep:
             return ""
         try:
             # Which language is spoken changes nothing here; there is no plan without one.
-            config = to_config((language or DEFAULT_LANGUAGE, base, *values))
+            chosen = (language or DEFAULT_LANGUAGE, base, *values)
+            config = to_config(chosen, _lora_of(run))
             config, expected = steps.plan(run, config, device)
         except TunerError as error:
             return views.paragraph(error.sentence(lang), "problem")
@@ -208,10 +242,16 @@ class TrainStep:
         if hub_reachable():
             return {self.offline: "", self.form.base: gr.skip()}
         run = find_run(run_id)
-        is_started = run is not None and run.spec_path.exists()
-        ids = [i for i in BASE_MODELS if is_at_hand(i) or (is_started and i == base)]
+        is_fixed = run is not None and (run.spec_path.exists() or run.start_dir.exists())
+        ids = [i for i in BASE_MODELS if is_at_hand(i) or (is_fixed and i == base)]
         value = base if base in ids else next(iter(ids), None)
         return {
             self.offline: static_html(fragments.offline if ids else fragments.offline_none),
             self.form.base: gr.Dropdown(choices=views.base_choices(ids), value=value),
         }
+
+
+def _lora_of(run: Run) -> LoraSettings:
+    """The LoRA settings that have no dial: those of the adapter where a run goes on from one."""
+    origin = read_origin(run)
+    return origin.config.lora if origin else BEGINNING

@@ -127,6 +127,23 @@ def test_the_seed_chooses(tmp_path: Path, mp3: bytes) -> None:
     assert chosen[0] != {c.name: c.split for c in candidates(one, 10, 5, seed=4)}
 
 
+@pytest.mark.parametrize("n_speakers", [1, 10])
+def test_more_of_the_same_archive_are_other_clips(
+    tmp_path: Path, mp3: bytes, n_speakers: int
+) -> None:
+    rows = rows_of(40, n_speakers)
+    members = {f"{TOP}/cy/validated.tsv": table(rows), **clips_of(rows, mp3, f"{TOP}/cy")}
+    path = pack(tmp_path / "cy.tar.gz", members)
+    first = list(candidates(path, 8, 2))
+    more = list(candidates(path, 8, 2, known={c.name for c in first}))
+    assert len(more) == 10 and not {c.name for c in first} & {c.name for c in more}
+    sides = {c.speaker: c.split for c in [*first, *more]}
+    assert all(sides[c.speaker] == c.split for c in [*first, *more])  # voices stay on their side
+    with pytest.raises(InputError) as caught:
+        list(candidates(path, 5, 5, known={file for _, file, _ in rows}))
+    assert caught.value.code == "cv_all_known"
+
+
 def test_a_test_sentence_is_never_chosen_for_training(tmp_path: Path, mp3: bytes) -> None:
     rows = [(f"s{i}", f"{i}.mp3", f"Brawddeg {i % 40}" + "!" * (i // 40)) for i in range(80)]
     members = {f"{TOP}/cy/validated.tsv": table(rows)} | clips_of(rows, mp3, f"{TOP}/cy")

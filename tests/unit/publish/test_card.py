@@ -77,3 +77,11 @@ def test_the_snippet_is_python() -> None:
     snippet = card.split("```python\n")[1].split("```")[0]
     compile(snippet, "card", "exec")
     assert 'adapter = "anna/it-lora"' in snippet
+
+
+def test_the_card_says_what_it_goes_on_from_and_not_the_id_that_opens_it() -> None:
+    spec = replace(SPEC, started_from="20261123-101500-0123456789abcdef")
+    card = model_card(spec, COMPARISON, REPORT, "anna/it-lora")
+    assert "| Goes on from | the adapter of run 20261123-101500 |" in card
+    assert "0123456789abcdef" not in card
+    assert "Goes on from" not in model_card(SPEC, COMPARISON, REPORT, "anna/it-lora")

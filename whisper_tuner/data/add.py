@@ -1,0 +1,180 @@
+"""More candidates beside the clips of a dataset, which stay what they are."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from whisper_tuner.audio import read_flac, write_flac
+from whisper_tuner.data.clips import (
+    CLIPS_DIR_NAME,
+    Candidate,
+    Clip,
+    Finding,
+    Report,
+    read_clips,
+    read_report,
+    write_dataset,
+)
+from whisper_tuner.data.join import join
+from whisper_tuner.data.prepare import NOTES, check, oddities, put_in_place, report_of
+from whisper_tuner.data.split import sentence_key
+
+NOTHING_ADDED = "nothing_added"
+
+
+def add(
+    candidates: Iterable[Candidate],
+    dataset_dir: Path,
+    count_tokens: Callable[[str], int],
+    seed: int = 42,
+    on_progress: Callable[[int], None] | None = None,
+) -> Report:
+    """Decode and check every candidate as `prepare.prepare` does, and put the usable ones on the
+    side where they may be (`join.join`). Old clips are hard links, so the cost is of the new ones.
+
+    The folder is replaced in one step at the end. The report has the counts and findings of both;
+    a candidate with the name of a clip that is there is called "name (2)" in it. The very recording
+    with the very sentence of an old clip is refused (`clip_already_there`). When no candidate can
+    be used, the report says `nothing_added` and the clips are the old ones.
+
+    Raises: InputError when the source as a whole cannot be read; then nothing has changed.
+    """
+    work_dir = Path(tempfile.mkdtemp(prefix=f".{dataset_dir.name}-", dir=dataset_dir.parent))
+    try:
+        old = _Old(work_dir, read_clips(dataset_dir), read_report(dataset_dir))
+        links = {"copy_function": os.link}
+        shutil.copytree(dataset_dir / CLIPS_DIR_NAME, work_dir / CLIPS_DIR_NAME, **links)
+        new = _read(candidates, old, count_tokens, on_progress)
+        report = _write(old, new, seed)
+        put_in_place(dataset_dir, work_dir)
+    finally:
+        shutil.rmtree(work_dir, ignore_errors=True)
+    return report
+
+
+def names_known(dataset_dir: Path) -> set[str]:
+    """What the clips of a dataset, and the refused ones, are called; none when it is not there."""
+    if not dataset_dir.exists():
+        return set()
+    return _names(read_clips(dataset_dir), read_report(dataset_dir))
+
+
+def _names(clips: list[Clip], report: Report) -> set[str]:
+    return {clip.name for clip in clips} | {finding.clip for finding in report.findings}
+
+
+@dataclass
+class _Old:
+    """What a dataset holds. Finds its clips by sound, and reads only those that last as long."""
+
+    folder: Path
+    clips: list[Clip]
+    report: Report
+
+    def __post_init__(self) -> None:
+        self.names = _names(self.clips, self.report)
+        self.last_id = max((int(clip.id) for clip in self.clips), default=0)
+        self._digests: dict[str, bytes] = {}
+        self._as_long: dict[float, list[Clip]] = defaultdict(list)
+        for clip in self.clips:
+            self._as_long[clip.duration_s].append(clip)
+
+    def free_name(self, name: str) -> str:
+        """`name`, or with a number when it means another file already."""
+        n, free = 1, name
+        while free in self.names:
+            n += 1
+            free = f"{name} ({n})"
+        return free
+
+    def with_sound_of(self, clip: Clip) -> list[Clip]:
+        others = self._as_long.get(clip.duration_s, [])
+        return [other for other in others if self._digest(other) == self._digest(clip)]
+
+    def _digest(self, clip: Clip) -> bytes:
+        if clip.id not in self._digests:
+            self._digests[clip.id] = sound_digest(self.folder / clip.audio)
+        return self._digests[clip.id]
+
+
+@dataclass
+class _New:
+    """What a source adds, until it is decided which of it is used."""
+
+    n_found: int = 0
+    clips: list[Clip] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    heard: dict[str, set[str]] = field(default_factory=dict)  # see `join.join`
+    first_copies: dict[bytes, str] = field(default_factory=dict)  # names, by digest of the sound
+
+
+def sound_digest(path: Path) -> bytes:
+    """The same for clips with the very same samples."""
+    return hashlib.sha256(read_flac(path)).digest()
+
+
+def _read(
+    candidates: Iterable[Candidate],
+    old: _Old,
+    count_tokens: Callable[[str], int],
+    on_progress: Callable[[int], None] | None,
+) -> _New:
+    new = _New()
+    for n_done, candidate in enumerate(candidates, start=1):
+        candidate = replace(candidate, name=old.free_name(candidate.name))
+        new.n_found += candidate.problem not in NOTES
+        checked = check(candidate, count_tokens)
+        if isinstance(checked, Finding):
+            new.findings.append(checked)
+        else:
+            samples, clip = checked
+            clip_id = f"{old.last_id + n_done:06d}"
+            clip = replace(clip, id=clip_id, audio=f"{CLIPS_DIR_NAME}/{clip_id}.flac")
+            _take(old, new, samples, clip, candidate.row)
+        if on_progress is not None:
+            on_progress(n_done)
+    return new
+
+
+def _take(old: _Old, new: _New, samples: np.ndarray, clip: Clip, row: int | None) -> None:
+    """Keep a new clip, unless it is an old one."""
+    path = old.folder / clip.audio
+    write_flac(path, samples)
+    twins = old.with_sound_of(clip)
+    key = sentence_key(clip.text)
+    same = next((twin for twin in twins if sentence_key(twin.text) == key), None)
+    if same:
+        path.unlink()
+        params = {"original": same.name}
+        new.findings.append(Finding("clip_already_there", clip.name, True, row, params))
+        return
+    first = twins[0].name if twins else clip.name
+    first = new.first_copies.setdefault(hashlib.sha256(samples).digest(), first)
+    new.findings += oddities(samples, clip, row, first)
+    new.clips.append(clip)
+    new.heard[clip.id] = {twin.split for twin in twins}
+
+
+def _write(old: _Old, new: _New, seed: int) -> Report:
+    joined, more = join(old.clips, new.clips, seed, new.heard)
+    used = {clip.id for clip in joined}
+    for clip in new.clips:
+        if clip.id not in used:
+            (old.folder / clip.audio).unlink()
+    if not joined:
+        params = {"n_found": new.n_found}
+        more.append(Finding(NOTHING_ADDED, clip="", refused=False, params=params))
+    before = [finding for finding in old.report.findings if finding.code != NOTHING_ADDED]
+    more = [finding for finding in more if finding.clip or finding not in before]
+    clips = old.clips + joined
+    n_found = old.report.n_found + new.n_found
+    report = report_of(n_found, clips, before + new.findings + more)
+    write_dataset(old.folder, clips, report)
+    return report
