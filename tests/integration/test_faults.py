@@ -11,6 +11,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from benchmarks.eager_worker import FAULTS_NAME
+from tests.hub_server import HubServer
 from tests.integration.test_caretaker import pid_of
 from tests.integration.test_worker import (
     ADAPTER_NAME,
@@ -88,6 +89,25 @@ def test_recordings_that_vanished_are_named(prepared, tiny_config, monkeypatch):
     shutil.rmtree(prepared.dataset_dir)
     status = wait_for_end(prepared)
     assert (status.state, status.reason) == ("failed", "dataset_vanished"), status
+
+
+def test_a_download_that_breaks_off_is_named_and_goes_on_when_the_hub_does(
+    prepared, tiny_config, hub_cache, monkeypatch, tmp_path
+):
+    snapshot = next((hub_cache / "hub").glob("models--openai--whisper-tiny/snapshots/*"))
+    with HubServer() as hub:
+        hub.add_model(tiny_config.base, snapshot)
+        commit = hub.repos[tiny_config.base].commits[-1][0]
+        hub.fail(f"GET /{tiny_config.base}/resolve/{commit}/model.safetensors", 503, times=20)
+        online = {"HF_HOME": str(tmp_path), "HF_ENDPOINT": hub.endpoint, "HF_HUB_OFFLINE": "0"}
+        for name, value in online.items():
+            monkeypatch.setenv(name, value)
+        steps.train(prepared, tiny_config)
+        status = wait_for_end(prepared)
+        assert (status.state, status.reason) == ("failed", "base_unreachable")
+        hub.faults.clear()
+        steps.resume(prepared)
+        assert wait_for_end(prepared).state == "done", "\n".join(jobs.log_tail(prepared))
 
 
 def test_a_worker_that_does_not_stop_is_ended(prepared, tiny_config, monkeypatch):

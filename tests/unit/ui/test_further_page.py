@@ -54,6 +54,7 @@ def page(loops) -> Iterator[Page]:
             tryout=TryOut(),
             lang=gr.Radio(["en"], value="en"),
             run_id=browser_state("run"),
+            person=browser_state("person"),
             spoken=browser_state("spoken"),
             steps=gr.Tabs(),
             timer=gr.Timer(1, active=False),
