@@ -9,6 +9,7 @@ MANIFEST_NAME = "manifest.jsonl"
 REPORT_NAME = "report.json"
 CLIPS_DIR_NAME = "clips"
 SPLITS = ("train", "test")
+COMMON_VOICE = "common_voice"  # a source whose recordings Mozilla's terms forbid to pass on
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """What was found in a source: counts, minutes of usable speech, and every finding."""
+    """What was found in a source: counts, minutes of usable speech, and every finding.
+
+    `source` is COMMON_VOICE, or "" for the user's own recordings.
+    """
 
     n_found: int
     n_train: int
@@ -66,6 +70,7 @@ class Report:
     train_s: float
     test_s: float
     findings: list[Finding]
+    source: str = ""
 
     @property
     def n_clips(self) -> int:

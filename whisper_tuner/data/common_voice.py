@@ -103,6 +103,21 @@ def candidates(
             yield _candidate(row, split, None)
 
 
+def recordings(path: Path, names: set[str]) -> Iterator[tuple[str, Path]]:
+    """The recordings of these names, each in a file that is there until the next is asked for.
+
+    Raises: InputError cv_not_an_archive, cv_damaged.
+    """
+    with _named_damage(path.name), tempfile.TemporaryDirectory() as temp_dir:
+        target = Path(temp_dir) / "clip.mp3"
+        for _, kind, member, archive in _members(path, path.name):
+            key = PurePosixPath(member.name).name
+            if kind == "clip" and key in names and member.size <= MAX_CLIP_BYTES:
+                with target.open("wb") as file:
+                    shutil.copyfileobj(archive.extractfile(member), file)
+                yield key, target
+
+
 @dataclass(frozen=True)
 class _Row:
     clip: str  # file name in clips/

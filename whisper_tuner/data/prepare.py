@@ -33,6 +33,7 @@ def prepare(
     count_tokens: Callable[[str], int],
     seed: int = 42,
     on_progress: Callable[[int], None] | None = None,
+    source: str = "",
 ) -> Report:
     """Decode, check and split every candidate and write the dataset, replacing an older one.
 
@@ -47,7 +48,9 @@ def prepare(
     work_dir = Path(tempfile.mkdtemp(prefix=f".{dataset_dir.name}-", dir=dataset_dir.parent))
     try:
         (work_dir / CLIPS_DIR_NAME).mkdir()
-        report = _fill(work_dir, candidates, count_tokens, seed, on_progress)
+        clips, report = _fill(work_dir, candidates, count_tokens, seed, on_progress)
+        report = replace(report, source=source)
+        write_dataset(work_dir, clips, report)
         _replace(dataset_dir, work_dir)
     finally:
         shutil.rmtree(work_dir, ignore_errors=True)
@@ -70,7 +73,7 @@ def _fill(
     count_tokens: Callable[[str], int],
     seed: int,
     on_progress: Callable[[int], None] | None,
-) -> Report:
+) -> tuple[list[Clip], Report]:
     clips: list[Clip] = []
     findings: list[Finding] = []
     first_copies: dict[bytes, str] = {}
@@ -91,9 +94,7 @@ def _fill(
         if on_progress is not None:
             on_progress(n_done)
     clips, more = _split(clips, n_found, work_dir, seed)
-    report = _report(n_found, clips, findings + more)
-    write_dataset(work_dir, clips, report)
-    return report
+    return clips, _report(n_found, clips, findings + more)
 
 
 def _check(

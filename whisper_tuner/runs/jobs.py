@@ -35,6 +35,7 @@ WORKER = "whisper_tuner.worker"  # the module that a worker process runs
 EXIT_NAME = "exit.json"
 MAX_RESUMES = 2  # of one run, by itself; after that a person decides
 RESUMED = "note_resumed_by_itself"  # the worker says it, so it is counted in the events
+RESTORED = "note_restored"  # out of a copy; a person resumes it, for a copy may be of any day
 FORGOTTEN_S = 24 * 3600.0  # what broke off longer ago, nobody waits for
 ENVIRONMENT = (
     *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_CACHE_HOME", "WHISPER_TUNER_CACHE"),
@@ -203,9 +204,12 @@ def status(run: Run, records: list[Record] | None = None) -> Status:
 
 
 def _goes_on(run: Run, records: list[Record]) -> bool:
-    """Not what somebody was stopping, nor for ever, nor what nobody waits for any more."""
+    """Not what somebody was stopping or has just restored, nor for ever, nor what nobody waits
+    for any more."""
     n_resumed = sum(record.event == Note(RESUMED) for record in records)
     if not records or last_state(records) == "stopping" or n_resumed >= MAX_RESUMES:
+        return False
+    if isinstance(records[-1].event, Note) and records[-1].event.code == RESTORED:
         return False
     return time.time() - run.events_path.stat().st_mtime < FORGOTTEN_S
 
