@@ -48,7 +48,7 @@ class Copier:
 
     @property
     def has_problem(self) -> bool:
-        return self.told[0] == WAITS or self.told[0] in PROBLEMS.values() | {"copy_refused"}
+        return self.told[0] not in ("copy_begins", "copy_made", "copy_whole")
 
     def end(self) -> None:
         """Copy nothing more, behind what is under way."""
@@ -60,7 +60,7 @@ class Copier:
             time.sleep(0.2)
 
     def _work(self, copy: PrivateCopy) -> None:
-        while not self._end.is_set():
+        while self.run.spec_path.exists() and not self._end.is_set():
             is_over = _is_over(self.run)
             if self._is_due(is_over):
                 self._update(copy, is_over)

@@ -40,7 +40,11 @@ NAME_PREFIX = "whisper-tuner-copy-"
 COPY_OF = "copy_of"  # in the marker: the run's id
 CLIPS_IN_ZIP = 1000  # of at most 30 s: 1 GB; one ZIP at a time is on the disk
 MESSAGE = "Copy of a training by Whisper Tuner"
-CARD = """# A copy made by Whisper Tuner
+CARD = """---
+tags:
+- whisper-tuner
+---
+# A copy made by Whisper Tuner
 
 A training's settings, recordings and last checkpoint, so that it can go on when its machine is
 lost. Keep it private. Step 1 of the page restores it, and so does

@@ -145,6 +145,7 @@ def _run_id(marker: Path) -> str:
         run_id = json.loads(marker.read_text(encoding="utf-8")).get(COPY_OF, "")
         if not ID_PATTERN.fullmatch(run_id):
             raise ValueError(run_id)
+    marker.unlink()
     return run_id
 
 
