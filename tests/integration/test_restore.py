@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 
 from tests.hub_server import HubServer
 from tests.integration.test_worker import ADAPTER_NAME, events_of, wait_for_end, wait_until
-from whisper_tuner import steps
+from whisper_tuner import cli, steps
 from whisper_tuner.publish import copier as copying
 from whisper_tuner.publish.copier import Copier
 from whisper_tuner.runs import checkpoints, jobs
@@ -90,7 +90,7 @@ class Hostile:
         return os.mkdir, (str(self.canary),)
 
 
-@pytest.mark.parametrize("name", ["optimizer.pt", "scheduler.pt", "rng_state.pth"])
+@pytest.mark.parametrize("name", ["optimizer.pt", "rng_state.pth"])
 def test_a_checkpoint_runs_no_code(prepared, tiny_config, hub, tmp_path, name):
     """Not even one whose manifest was made to fit: it is loaded as weights only."""
     repo = lose_in_the_middle(prepared, replace(tiny_config, epochs=6))
@@ -104,4 +104,26 @@ def test_a_checkpoint_runs_no_code(prepared, tiny_config, hub, tmp_path, name):
     steps.resume(run)
     assert wait_for_end(run).state == "failed"
     assert not canary.exists()
-    assert "Traceback" in "\n".join(jobs.log_tail(run))
+    assert "Weights only load failed" in "\n".join(jobs.log_tail(run))
+
+
+def test_the_terminal_copies_and_restores(
+    prepared, tiny_config, hub, monkeypatch, capsys, tmp_path
+):
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    monkeypatch.setenv("WHISPER_TUNER_RUNS", str(tmp_path / "elsewhere"))
+    given = ("--language", "it", "--base", tiny_config.base, "--precision", "32bit")
+    assert cli.main(["train", str(prepared.dir), *given, "--max-steps", "2", "--copy"]) == 0
+    told = capsys.readouterr()
+    repo = f"anna/whisper-tuner-copy-{prepared.id}"
+    assert repo in told.err and "complete" in told.err
+    assert hub.repos[repo].private
+    assert cli.main(["restore", repo]) == 0
+    assert prepared.id in capsys.readouterr().out
+    run = Run.open(tmp_path / "elsewhere", prepared.id)
+    assert jobs.status(run).state == "done"
+    assert (run.adapter_dir / ADAPTER_NAME).read_bytes() == (
+        prepared.adapter_dir / ADAPTER_NAME
+    ).read_bytes()
+    assert cli.main(["resume", prepared.id]) == 2
+    assert TOKEN not in told.out + told.err

@@ -14,7 +14,7 @@ from whisper_tuner.runs import checkpoints, jobs
 from whisper_tuner.runs.folder import Run
 
 LOOK_EVERY_S = 5.0
-COPY_EVERY_S = 300.0  # a checkpoint of whisper-large-v2 is 190 MB, and the Hub keeps all of them
+COPY_EVERY_S = 300.0  # up to 250 MB with whisper-large-v2, and the Hub keeps them all
 TRY_AGAIN_S = 60.0
 
 WAITS = "copy_waits"

@@ -19,7 +19,7 @@ class CopyCorner:
 
     def __init__(self, page: Page) -> None:
         self.copiers: dict[str, Copier] = {}  # by the run's id
-        with gr.Column(visible=loses_runs(), elem_classes="card"):
+        with gr.Column(visible=loses_runs(), elem_classes="card") as self.room:
             self.wanted = gr.Checkbox(
                 False, label=label("page_copy"), info=label("page_copy_info"), elem_id="copy"
             )
