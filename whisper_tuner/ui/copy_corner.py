@@ -36,6 +36,9 @@ class CopyCorner:
         is_ticked = copier is not None and (copier.is_at_work or not copier.has_problem)
         return {self.wanted: is_ticked, **self.tell(lang, run)}
 
+    def is_at_work(self, run: Run) -> bool:
+        return run.id in self.copiers and self.copiers[run.id].is_at_work
+
     def tell(self, lang: str, run: Run) -> Updates:
         """How the copy stands, in one sentence."""
         copier = self.copiers.get(run.id)
