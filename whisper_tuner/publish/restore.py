@@ -31,13 +31,12 @@ from whisper_tuner.runs.folder import ID_PATTERN, Run
 
 MIB = 1 << 20
 LIMITS = {  # names of the files that are read → bytes, at most
-    MARKER_NAME: MIB,
-    "run.json": MIB,
+    rf"{re.escape(MARKER_NAME)}|run\.json": MIB,
     r"dataset/(manifest\.jsonl|report\.json)": 64 * MIB,
     r"(events\.jsonl|comparison\.json)": 256 * MIB,
     r"dataset-\d{3}\.zip": 2048 * MIB,
     r"checkpoints/step-\d{1,9}/\w+\.(safetensors|json|pt|pth|md)": 4096 * MIB,
-    rf"adapter/({'|'.join(ADAPTER_FILES)})": 4096 * MIB,
+    rf"adapter/({'|'.join(map(re.escape, ADAPTER_FILES))})": 4096 * MIB,
 }
 MAX_FILES = 200
 ZIP_NAME = re.compile(r"dataset-\d{3}\.zip")
@@ -171,9 +170,11 @@ def missing_clips(run: Run) -> list[Clip]:
 
 
 def _extract(path: Path, names: set[str], folder: Path) -> None:
+    """A ZIP of ours holds clips only, and nothing in it is compressed."""
     try:
         with open_archive(path, path.name) as archive:
-            if not names.issuperset(archive.names):
+            n_bytes = sum(member.file_size for member in archive.members.values())
+            if not names.issuperset(archive.names) or n_bytes > path.stat().st_size:
                 raise PublishError("restore_damaged", file=path.name)
             for name in archive.names:
                 archive.extract(name, folder / name)

@@ -20,7 +20,7 @@ class RestoreCorner:
         with gr.Accordion(label("page_restore"), open=False, elem_id="restore"):
             gr.HTML(static_html(fragments.restore))
             self.repo = gr.Textbox("", label=label("page_restore_repo"), max_length=200)
-            self.token = build_sign_in("page_token_info")
+            self.token = build_sign_in("page_restore_token_info")
             self.button = gr.Button(label("page_restore_button"))
             self.notice = gr.HTML(elem_id="restore-notice")
 

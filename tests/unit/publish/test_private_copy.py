@@ -313,6 +313,13 @@ def zipped(*names: str) -> bytes:
     return buffer.getvalue()
 
 
+def swelling() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("clips/000003.flac", bytes(900_000))
+    return buffer.getvalue()
+
+
 def clip_line(audio: str) -> bytes:
     clip = Clip("1", audio, "Ciao", "a.wav", 1.0, 5, "train")
     return json.dumps(asdict(clip)).encode() + b"\n"
@@ -340,6 +347,7 @@ BROKEN = {
     "no ZIP": (put("dataset-002.zip", b"no zip"), "restore_damaged"),
     "a member elsewhere": (put("dataset-002.zip", zipped("../../evil.flac")), "restore_damaged"),
     "a member too many": (put("dataset-002.zip", zipped("clips/9.flac")), "restore_damaged"),
+    "a ZIP that swells": (put("dataset-002.zip", swelling()), "restore_damaged"),
     "another checkpoint": (put(OPTIMIZER, b"a pickle"), "restore_damaged"),
     "half a checkpoint": (put(OPTIMIZER, None), "restore_damaged"),
     "no manifest of it": (put("checkpoints/step-10/manifest.json", None), "restore_damaged"),

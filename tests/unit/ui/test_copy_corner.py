@@ -126,7 +126,7 @@ def test_the_page_restores(run, tiny_config, hub, tmp_path, monkeypatch):
     name = f"whisper-tuner-copy-{run.id}"
     told, token, run_id, language = restore_corner.restore("en", name, TOKEN, None, None)
     assert (token, run_id, language) == ("", run.id, "it")
-    assert "resume it in step 2" in told
+    assert "find it in step 2" in told
     assert steps.Run.open(tmp_path / "new", run_id).read_spec() == run.read_spec()
     told, *_ = restore_corner.restore("en", "mallory/x", TOKEN, None, None)
     assert "not in your own account" in told and 'role="alert"' in told
