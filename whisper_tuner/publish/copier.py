@@ -60,6 +60,13 @@ class Copier:
             time.sleep(0.2)
 
     def _work(self, copy: PrivateCopy) -> None:
+        try:
+            self._follow(copy)
+        except Exception:  # a fault of ours: the training is not disturbed, the person is told
+            traceback.print_exc()
+            self.told = ("copy_failed", {})
+
+    def _follow(self, copy: PrivateCopy) -> None:
         while self.run.spec_path.exists() and not self._end.is_set():
             is_over = _is_over(self.run)
             if self._is_due(is_over):
@@ -91,9 +98,6 @@ class Copier:
             self.told = (PROBLEMS.get(error.code, "copy_refused"), params)
         except OSError:  # a checkpoint has just been replaced by a newer one, or the disk is full
             self.told = (WAITS, {})
-        except Exception:  # a fault of ours: the training is not disturbed, the person is told
-            traceback.print_exc()
-            self.told = ("copy_refused", {"status": "–"})
 
     def _state(self, copy: PrivateCopy, is_over: bool) -> tuple[str, dict]:
         if is_over:

@@ -126,7 +126,7 @@ def test_a_file_that_vanishes_and_a_fault_of_ours(alive, run, hub, monkeypatch, 
     wait_until(copier, "copy_waits")
     monkeypatch.setattr("whisper_tuner.runs.checkpoints.newest", lambda folder: 1 / 0)
     fill_dataset(run)
-    wait_until(copier, "copy_refused")
+    wait_until(copier, "copy_failed")
     wait_for_end(copier)
     shown = capsys.readouterr().err
     assert "ZeroDivisionError" in shown and TOKEN not in shown
