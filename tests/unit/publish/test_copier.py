@@ -8,8 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.hub_server import HubServer
-from tests.unit.publish.conftest import TOKEN
-from tests.unit.publish.test_private_copy import commit_checkpoint, fill_dataset, repo_of, say
+from tests.unit.publish.conftest import TOKEN, commit_checkpoint, fill_dataset, repo_of, say
 from whisper_tuner.narrate import copy_sentence
 from whisper_tuner.publish import copier as copying
 from whisper_tuner.publish import repository
