@@ -46,7 +46,7 @@ def lose_in_the_middle(run: Run, config: steps.TrainConfig) -> str:
     wait_until(lambda: copier.told[0] == "copy_made", "a copied checkpoint")
     copier.end()
     os.killpg(json.loads(run.lock_path.read_text())["pid"], signal.SIGKILL)
-    wait_until(lambda: not jobs.is_alive(run), "its death")
+    wait_until(lambda: (run.dir / jobs.EXIT_NAME).exists(), "its exit code, written last")
     wait_until(lambda: not copier._thread.is_alive(), "the end of the copying")
     shutil.rmtree(run.dir)
     return copier.told[1]["repo"]
