@@ -1,8 +1,8 @@
 """A small Hugging Face Hub on loopback, spoken to by the real huggingface_hub client.
 
 It speaks the part of the wire protocol that huggingface_hub 2.4 uses to name a token's owner, to
-create, fill and read model repositories (uploads over HTTP; set HF_HUB_DISABLE_XET=1), and to
-download models. Repositories live in memory with all their commits.
+create, fill and read model repositories (uploads over HTTP; set HF_HUB_DISABLE_XET=1), to
+download models, and to ask how a Space runs. Repositories live in memory with all their commits.
 
     with HubServer(users={"hf_token": "anna"}) as hub:
         hub.add_model("openai/whisper-tiny", folder)      # then HF_ENDPOINT=hub.endpoint

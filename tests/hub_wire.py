@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, unquote
 
 import yaml
 
-LFS_SUFFIXES = (".safetensors", ".bin", ".zip")
+LFS_SUFFIXES = (".safetensors", ".bin", ".zip", ".pt", ".pth")
 BLOCK_BYTES = 1 << 20
 
 Content = bytes | Path
@@ -106,6 +106,8 @@ class HubState:
     users: dict[str, str] = field(default_factory=dict)  # token → name
     repos: dict[str, Repo] = field(default_factory=dict)
     blobs: dict[str, bytes] = field(default_factory=dict)  # sha256 → bytes
+    spaces: dict[str, dict] = field(default_factory=dict)  # id → what its runtime page says
+    moved: dict[str, str] = field(default_factory=dict)  # old id → new id of a repository
     corrupt: bool = False  # large files are handed out with one byte changed
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -161,8 +163,14 @@ def info(hub: HubState, request: Request, repo_id: str, revision: str = "main") 
     found = repo.at(revision)
     if found is None:
         return refused(404, "Invalid rev id", "RevisionNotFound")
-    siblings = [{"rfilename": name} for name in found[1]]
+    siblings = [{"rfilename": name, **_blob(name, content)} for name, content in found[1].items()]
+    repo_id = hub.moved.get(repo_id, repo_id)
     return as_json({"id": repo_id, "sha": found[0], "private": repo.private, "siblings": siblings})
+
+
+def runtime(hub: HubState, request: Request, space_id: str) -> Reply:
+    found = hub.spaces.get(space_id)
+    return refused(401, "Invalid username or password.") if found is None else as_json(found)
 
 
 def preupload(hub: HubState, request: Request, repo_id: str, revision: str) -> Reply:
@@ -209,9 +217,17 @@ def commit(hub: HubState, request: Request, repo_id: str, revision: str) -> Repl
             if value["oid"] not in hub.blobs:
                 return refused(400, "a large file was not uploaded")
             files[value["path"]] = hub.blobs[value["oid"]]
+        elif entry["key"] == "deletedFile" and files.pop(value["path"], None) is None:
+            return refused(400, f"{value['path']} does not exist")
     oid = repo.commit(files)
     url = f"{request.endpoint}/{repo_id}/commit/{oid}"
     return as_json({"commitUrl": url, "commitOid": oid, "success": True})
+
+
+def _blob(name: str, content: Content) -> dict:
+    oid, size = _oid(name, content), size_of(content)
+    lfs = {"lfs": {"sha256": oid, "size": size, "pointerSize": 134}} if _is_lfs(name) else {}
+    return {"size": size, "blobId": oid, **lfs}
 
 
 def _entry(name: str, content: Content) -> dict:
@@ -264,6 +280,7 @@ ROUTES: list[tuple[tuple[str, ...], str, Callable[..., Reply]]] = [
     (("POST",), r"/api/validate-yaml", validate_yaml),
     (("GET", "HEAD"), MODEL, info),
     (("GET", "HEAD"), MODEL + r"/revision/([^/]+)", info),
+    (("GET",), r"/api/spaces/([^/]+/[^/]+)/runtime", runtime),
     (("POST",), MODEL + r"/preupload/([^/]+)", preupload),
     (("POST",), r"/([^/]+/[^/]+)\.git/info/lfs/objects/batch", lfs_batch),
     (("PUT",), r"/lfs/([0-9a-f]{64})", lfs_put),

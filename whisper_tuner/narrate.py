@@ -5,6 +5,8 @@ from whisper_tuner.data.clips import Finding
 from whisper_tuner.locales import text
 from whisper_tuner.model.catalogue import base_model
 from whisper_tuner.model.planner import Plan
+from whisper_tuner.publish.copier import Copier
+from whisper_tuner.publish.space import Space
 from whisper_tuner.runs.device import Device
 from whisper_tuner.runs.events import (
     Event,
@@ -88,6 +90,24 @@ def plan_sentence(plan: Plan, device: Device, lang: str = "en") -> str:
 def plan_advice(plan: Plan, lang: str = "en") -> str:
     """What would be better, or nothing."""
     return text("plan_16bit", lang) if plan.sixteen_bit_is_better else ""
+
+
+def space_sentences(space: Space | None, plan: Plan, lang: str = "en") -> list[str]:
+    """What may end a training on this Space before it has finished."""
+    if space is None:
+        return []
+    sentences = [text("space_loses_runs", lang)] if space.loses_runs else []
+    if space.sleep_s is not None and space.sleep_s < plan.total_s:
+        times = {"sleep": space.sleep_s, "time": plan.total_s}
+        said = {name: rough_duration(seconds, lang) for name, seconds in times.items()}
+        sentences.append(text("space_sleeps", lang, **said))
+    return sentences
+
+
+def copy_sentence(copier: Copier, lang: str = "en") -> str:
+    """How a run's private copy stands."""
+    key, params = copier.told
+    return text(key, lang, **params)
 
 
 def size_sentence(base_id: str, lora: LoraSettings, lang: str = "en") -> str:

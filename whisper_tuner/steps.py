@@ -1,6 +1,6 @@
 """The few functions that the page, the command line and the tests share. No torch, no gradio.
 
-    prepare → train → compare → try → push
+    prepare → train → compare → try → push        restore
 
 Each takes a run folder, does one step of the job, and leaves its result in the folder.
 """
@@ -24,6 +24,8 @@ from whisper_tuner.model import planner
 from whisper_tuner.model.catalogue import base_model, check_language
 from whisper_tuner.model.locate import token_counter
 from whisper_tuner.publish import hub, package
+from whisper_tuner.publish.space import find_space
+from whisper_tuner.restore import restore as restore
 from whisper_tuner.runs import disk, jobs, locks, queue, start
 from whisper_tuner.runs.device import Device, find_device
 from whisper_tuner.runs.folder import Run, Spec
@@ -93,8 +95,9 @@ def train(run: Run, config: TrainConfig, owner: str = "") -> None:
     `owner`: whoever presses Start on a page; may have one training waiting.
 
     Raises InputError when something cannot be (`plan`) or the memory is far too small, RunError
-    when the run has started or the owner has another one waiting.
+    when the run has started, the owner has another one waiting, or the Space has replicas.
     """
+    _refuse_replicas()
     _refuse_started(run)
     planned, expected = plan(run, config, find_device())
     if expected.hopeless:
@@ -120,9 +123,10 @@ def resume(run: Run) -> bool:
     that verifies, else from its beginning; False when a second press found it going on. A
     measuring that was interrupted is begun again.
 
-    Raises RunError when it was never started, has reached its end, or its owner has another
-    training waiting.
+    Raises RunError when it was never started, has reached its end, its owner has another training
+    waiting, or the Space has replicas.
     """
+    _refuse_replicas()
     owner = run.read_spec().owner
     status = jobs.status(run)
     if status.alive:
@@ -201,6 +205,13 @@ def _add(
         return add_to_dataset(candidates, run.dataset_dir, token_counter(), seed, on_progress)
     finally:
         os.close(lock)
+
+
+def _refuse_replicas() -> None:
+    """Each replica has a disk of its own: a run would be known to one of them only."""
+    space = find_space()
+    if space and (space.n_replicas or 1) > 1:
+        raise RunError("space_replicas", n=space.n_replicas)
 
 
 def _versions() -> dict[str, str]:

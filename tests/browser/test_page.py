@@ -196,7 +196,7 @@ def test_push_to_the_own_account(visit, online, hub, upload):
     expect(reader.page.get_by_text("Hugging Face cannot be reached")).to_have_count(0)
     reader.press("page_see_comparison", SLOW_MS)
     reader.press("page_continue_take")
-    token = reader.page.get_by_label("Hugging Face token").first
+    token = reader.page.get_by_label("Hugging Face token").last  # the first is for restoring
     reader.page.get_by_label("Name of the repository").first.fill("not a name!")
     token.fill(TOKEN)
     reader.press("page_push_button")

@@ -64,6 +64,8 @@ def test_prepare_names_every_bad_clip(capsys, small_source, tmp_path):
         ("compare", "nonsense"),
         ("try", "nonsense", "nowhere.wav"),
         ("push", "nonsense", "--name", "x"),
+        ("restore", "nonsense"),
+        ("restore", "nonsense", "--archive", "nowhere.tar.gz"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(capsys, arguments):

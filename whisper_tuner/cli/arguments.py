@@ -47,6 +47,12 @@ def parser() -> argparse.ArgumentParser:
     sub = command("status", commands.status, "say how a run, or every run, stands")
     sub.add_argument("run", nargs="?", help="a run's id or folder")
 
+    sub = command("restore", commands.restore, "get a run back from its private copy")
+    sub.add_argument("repo", help="the copy's name in your account: whisper-tuner-copy-…")
+    sub.add_argument(
+        "--archive", type=Path, help="Common Voice: the tar.gz the recordings came from"
+    )
+
     summaries = (
         ("stop", commands.stop, "end a training: finish the step, save, stop"),
         ("resume", commands.resume, "go on with a training that stopped or broke off"),
@@ -124,4 +130,12 @@ def _train_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--plan", action="store_true", help="only say whether it fits and how long it takes"
     )
-    sub.add_argument("--detach", action="store_true", help="return at once; see status and stop")
+    watching = sub.add_mutually_exclusive_group()
+    watching.add_argument(
+        "--detach", action="store_true", help="return at once; see status and stop"
+    )
+    watching.add_argument(
+        "--copy",
+        action="store_true",
+        help="keep a private copy (recordings, last checkpoint) in your Hugging Face account",
+    )

@@ -16,13 +16,17 @@ from whisper_tuner.errors import InputError, RunError
 from whisper_tuner.locales import text
 from whisper_tuner.model.planner import Plan
 from whisper_tuner.narrate import (
+    copy_sentence,
     duration,
     finding_sentence,
     plan_advice,
     plan_sentence,
     size_sentence,
+    space_sentences,
 )
+from whisper_tuner.publish.copier import Copier
 from whisper_tuner.publish.hub import local_token
+from whisper_tuner.publish.space import find_space
 from whisper_tuner.runs import jobs
 from whisper_tuner.runs.device import Device, find_device
 from whisper_tuner.runs.events import read_events
@@ -128,16 +132,24 @@ def train(options: argparse.Namespace) -> int:
     if options.plan and options.json:
         say_json({"device": device.name, "config": planned.to_dict(), **asdict(expected)})
         return 0
+    token = require_token() if options.copy and not options.plan else ""
     if not options.plan:
         steps.train(run, config)  # returns at once, or refuses
     if not options.json:
         say_plan(config, expected, device)
+        for sentence in space_sentences(find_space(), expected):
+            say(sentence)
     if options.plan:
         return 0
     if options.detach:
         report_run(run, options.json)
         return 0
-    return follow(run, options.json)
+    copier = Copier(run, token) if token else None
+    code = follow(run, options.json)
+    if copier:
+        copier.wait()
+        print(copy_sentence(copier), file=sys.stderr, flush=True)  # not among the JSON
+    return code
 
 
 def say_plan(config: TrainConfig, expected: Plan, device: Device) -> None:
@@ -185,7 +197,7 @@ def demo(options: argparse.Namespace) -> int:
     return 0
 
 
-# --- status, stop, resume
+# --- status, stop, resume, restore
 
 
 def status(options: argparse.Namespace) -> int:
@@ -211,6 +223,17 @@ def resume(options: argparse.Namespace) -> int:
     seen = max((record.seq for record in read_events(run.events_path)), default=0)
     steps.resume(run)
     return follow(run, options.json, seen)
+
+
+def restore(options: argparse.Namespace) -> int:
+    if options.archive and not options.archive.is_file():
+        raise InputError("file_missing", file=str(options.archive))
+    run = steps.restore(default_root(), options.repo, require_token(), options.archive)
+    if options.json:
+        say_json({"run": run.id})
+    else:
+        say(text("cli_restored", run=run.id))
+    return 0
 
 
 # --- compare, try, push
@@ -253,14 +276,19 @@ def try_out(options: argparse.Namespace) -> int:
     return 0
 
 
-def push(options: argparse.Namespace) -> int:
-    run = open_run(options.run)
+def require_token() -> str:
+    """The user's own, for this command only. Raises InputError when there is none."""
     token = os.environ.get("HF_TOKEN") or local_token()
     if not token and sys.stdin.isatty():
         token = getpass.getpass(text("cli_token_prompt") + " ")
     if not token:
         raise InputError("push_not_logged_in")
-    result = steps.push(run, token, options.name, private=not options.public)
+    return token
+
+
+def push(options: argparse.Namespace) -> int:
+    run = open_run(options.run)
+    result = steps.push(run, require_token(), options.name, private=not options.public)
     if options.json:
         say_json(asdict(result))
     else:

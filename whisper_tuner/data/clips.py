@@ -9,6 +9,7 @@ MANIFEST_NAME = "manifest.jsonl"
 REPORT_NAME = "report.json"
 CLIPS_DIR_NAME = "clips"
 SPLITS = ("train", "test")
+COMMON_VOICE = "common_voice"  # a source whose recordings Mozilla's terms forbid to pass on
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Candidate:
     speaker: str = ""
     row: int | None = None
     problem: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Clip:
     n_tokens: int
     split: str
     speaker: str = ""
+    source: str = ""  # COMMON_VOICE, or "" for the user's own recordings
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from whisper_tuner.data.clips import Candidate
+from whisper_tuner.data.clips import COMMON_VOICE, Candidate
 from whisper_tuner.data.split import TEST_SHARE, sentence_key, shuffle_key
 from whisper_tuner.errors import InputError
 from whisper_tuner.model.languages import LANGUAGES
@@ -105,6 +105,21 @@ def candidates(
             yield _candidate(row, split, None)
 
 
+def recordings(path: Path, names: set[str]) -> Iterator[tuple[str, Path]]:
+    """The recordings of these names, each in a file that is there until the next is asked for.
+
+    Raises: InputError cv_not_an_archive, cv_damaged.
+    """
+    with _named_damage(path.name), tempfile.TemporaryDirectory() as temp_dir:
+        target = Path(temp_dir) / "clip.mp3"
+        for _, kind, member, archive in _members(path, path.name):
+            key = PurePosixPath(member.name).name
+            if kind == "clip" and key in names and member.size <= MAX_CLIP_BYTES:
+                with target.open("wb") as file:
+                    shutil.copyfileobj(archive.extractfile(member), file)
+                yield key, target
+
+
 @dataclass(frozen=True)
 class _Row:
     clip: str  # file name in clips/
@@ -114,7 +129,9 @@ class _Row:
 
 
 def _candidate(row: _Row, split: str, audio: Path | None) -> Candidate:
-    return Candidate(row.clip, audio, row.sentence, split, row.speaker, row.number)
+    return Candidate(
+        row.clip, audio, row.sentence, split, row.speaker, row.number, source=COMMON_VOICE
+    )
 
 
 class _BoundedFile:

@@ -129,6 +129,7 @@ def check(
         n_tokens=n_tokens,
         split=candidate.split,
         speaker=candidate.speaker,
+        source=candidate.source,
     )
     return samples, clip
 

@@ -10,17 +10,22 @@ from pathlib import Path
 
 from whisper_tuner.config import TrainConfig
 from whisper_tuner.errors import RunError
+from whisper_tuner.runs.disk import is_lasting
 
 ROOT_VARIABLE = "WHISPER_TUNER_RUNS"
 ID_PATTERN = re.compile(r"\d{8}-\d{6}-[0-9a-f]{16}")
 
 
 def default_root() -> Path:
-    """Where runs live: `WHISPER_TUNER_RUNS`, a Space's own disk, or the user's data folder."""
+    """Where runs live: `WHISPER_TUNER_RUNS`, a Space's persistent disk, or the user's data folder.
+
+    A bucket at /data is no disk: runs are then on the Space's own, which a restart empties.
+    """
     if ROOT_VARIABLE in os.environ:
         return Path(os.environ[ROOT_VARIABLE]).expanduser()
-    if "SPACE_ID" in os.environ and os.access("/data", os.W_OK):
-        return Path("/data/whisper-tuner-runs")
+    data = Path("/data")
+    if "SPACE_ID" in os.environ and os.access(data, os.W_OK) and is_lasting(data):
+        return data / "whisper-tuner-runs"
     data_home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(data_home) / "whisper-tuner" / "runs"
 

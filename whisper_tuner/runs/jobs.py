@@ -35,6 +35,7 @@ EXIT_NAME, STOP_NAME = "exit.json", "stop_asked"  # how it ended; since when it 
 STOP_WITHIN_S = 30.0  # after that a worker is ended: it hangs, or a step takes too long
 MAX_RESUMES = 2  # of one run, by itself; after that a person decides
 RESUMED = "note_resumed_by_itself"  # the worker says it, so it is counted in the events
+RESTORED = "note_restored"  # out of a copy; a person resumes it, for a copy may be of any day
 FORGOTTEN_S = 24 * 3600.0  # what broke off longer ago, nobody waits for
 ENVIRONMENT = (
     *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_CACHE_HOME", "WHISPER_TUNER_CACHE"),
@@ -236,10 +237,12 @@ def _alive(run: Run, state: str) -> Status:
 
 
 def _goes_on(run: Run, records: list[Record]) -> bool:
-    """Not what somebody was stopping, nor for ever, nor what nobody waits for any more; and not
-    before there is room on the disk."""
+    """Not what somebody was stopping or has just restored, nor for ever, nor what nobody waits for
+    any more; and not before there is room on the disk."""
     n_resumed = sum(record.event == Note(RESUMED) for record in records)
     if not records or is_stop_asked(run) or n_resumed >= MAX_RESUMES:
+        return False
+    if isinstance(records[-1].event, Note) and records[-1].event.code == RESTORED:
         return False
     is_recent = time.time() - run.events_path.stat().st_mtime < FORGOTTEN_S
     return is_recent and not disk.is_full(run.dir)

@@ -133,7 +133,8 @@ class PageView:
         """Every step from the run's folder."""
         run = find_run(run_id)
         rest = iter(values)
-        updates: Updates = {self.page.timer: gr.Timer(active=run is not None and is_moving(run))}
+        is_live = run is not None and (is_moving(run) or self.train.copy.is_at_work(run))
+        updates: Updates = {self.page.timer: gr.Timer(active=is_live)}
         for name, tab in self.tabs.items():  # tabs alone do not follow the browser's switch
             updates[tab] = gr.Tab(label=text(f"page_step_{name}", lang))
         for part in self.parts:
@@ -166,6 +167,8 @@ class PageView:
         records = read_events(run.events_path)
         status = jobs.status(run, records)
         if not status.alive:
+            if not seen and not status.goes_on and self.train.copy.is_at_work(run):
+                return self.train.copy.tell(lang, run)  # the last of it is still being copied
             return {**self.draw(lang, run_id, *rest), self.seen: ""}
         clocks = self.train.clock(lang, run, status, records) | self.compare.clock(
             lang, run, status

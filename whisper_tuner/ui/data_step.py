@@ -16,6 +16,7 @@ from whisper_tuner.locales import text
 from whisper_tuner.runs.folder import Run, default_root
 from whisper_tuner.ui import fragments, views
 from whisper_tuner.ui.language import label, static_html
+from whisper_tuner.ui.restore_corner import RestoreCorner
 from whisper_tuner.ui.session import PRIVATE, QUIET, Page, Redraw, Updates, find_run, has_dataset
 
 N_TRAIN_CLIPS, N_TEST_CLIPS, MAX_CLIPS = 200, 50, 10_000
@@ -61,6 +62,7 @@ class DataStep:
                     self.n_train = _count(N_TRAIN_CLIPS, "page_cv_train")
                     self.n_test = _count(N_TEST_CLIPS, "page_cv_test")
                 self.choose = gr.Button(label("page_cv_button"), variant="primary")
+        self.restore = RestoreCorner(page)
         self.notice = gr.HTML(elem_id="data-notice")
         self.summary = gr.HTML(elem_id="data-summary")
         with gr.Column(visible=False) as self.found:
@@ -133,6 +135,7 @@ class DataStep:
             self.choose.click(self.prepare_archive, chosen, made, **busy),
         ):
             then_redraw(prepared).then(None, js=SHOW_RESULT_JS)
+        self.restore.wire(then_redraw, self.archive)
         self.archive.upload(
             self.find_language, [page.lang, self.archive], [self.archive_language], **PRIVATE
         )

@@ -28,6 +28,10 @@ def archive_help(lang: str) -> str:
     return f"<p>{text('archive_help', lang)}</p>"
 
 
+def restore(lang: str) -> str:
+    return f"<p>{text('restore_text', lang)}</p>"
+
+
 def offline(lang: str) -> str:
     return f'<p class="sentence note">{text("offline", lang)}</p>'
 
@@ -61,6 +65,7 @@ ALL = (
     example,
     own_help,
     archive_help,
+    restore,
     offline,
     offline_none,
     try_out,

@@ -1,14 +1,12 @@
 """Step 4: the adapter leaves, as a ZIP or into the user's own Hugging Face account."""
 
-import os
 from html import escape
 
 import gradio as gr
 
 from whisper_tuner import steps
-from whisper_tuner.errors import InputError, TunerError
+from whisper_tuner.errors import TunerError
 from whisper_tuner.locales import text
-from whisper_tuner.publish import hub
 from whisper_tuner.publish.card import USE
 from whisper_tuner.publish.package import adapter_name
 from whisper_tuner.runs import jobs
@@ -16,23 +14,7 @@ from whisper_tuner.runs.folder import Run
 from whisper_tuner.ui import fragments, views
 from whisper_tuner.ui.language import label, static_html
 from whisper_tuner.ui.session import QUIET, SPEAKING, Page, Redraw, Updates, open_run
-
-LOOPBACK_NAMES = ("", "127.0.0.1", "localhost", "::1")
-
-
-def has_login_button() -> bool:
-    """On a Space that offers sign-in. Elsewhere the button would keep the page from starting."""
-    return "SPACE_ID" in os.environ and "OAUTH_CLIENT_ID" in os.environ
-
-
-def own_token() -> str | None:
-    """The token of this computer's own sign-in, only where nobody else can open the page."""
-    is_shared = (
-        "SPACE_ID" in os.environ
-        or "GRADIO_SHARE" in os.environ
-        or os.environ.get("GRADIO_SERVER_NAME", "") not in LOOPBACK_NAMES
-    )
-    return None if is_shared else hub.local_token()
+from whisper_tuner.ui.sign_in import build_sign_in, require_token
 
 
 class PublishStep:
@@ -48,7 +30,7 @@ class PublishStep:
                 self.name = gr.Textbox("", label=label("page_push_name"), max_length=96)
                 self.private = gr.Checkbox(True, label=label("page_push_private"))
                 self.named_for = gr.State("")
-                self._build_login()
+                self.token = build_sign_in("page_token_info")
                 self.push = gr.Button(label("page_push_button"), elem_id="push")
                 self.notice = gr.HTML(elem_id="push-notice")
             with gr.Column(elem_classes="card"):
@@ -56,21 +38,6 @@ class PublishStep:
                 self.use = gr.Code(language="python", interactive=False, show_label=False)
         self.inputs = [self.name, self.named_for]
         self.outputs = [self.empty, self.room, self.download, self.name, self.named_for, self.use]
-
-    def _build_login(self) -> None:
-        """One way to sign in: the Space's button, this computer's own, or a token typed in."""
-        is_local = own_token() is not None
-        if has_login_button():
-            gr.LoginButton(label("page_login"))
-        elif is_local:
-            gr.HTML(static_html(fragments.local_login))
-        self.token = gr.Textbox(
-            "",
-            label=label("page_token"),
-            info=label("page_token_info"),
-            type="password",
-            visible=not is_local and not has_login_button(),
-        )
 
     def show(self, lang: str, run: Run | None, name: str, named_for: str) -> Updates:
         has_adapter = run is not None and run.has_adapter
@@ -110,9 +77,7 @@ def push(
 ) -> tuple[str, str]:
     """The link, or why it could not be; the typed token is forgotten either way."""
     try:
-        token = oauth.token if oauth else own_token() or typed_token.strip()
-        if not token:
-            raise InputError("push_not_logged_in")
+        token = require_token(oauth, typed_token)
         result = steps.push(open_run(run_id), token, name.strip(), private)
     except TunerError as error:
         return views.paragraph(error.sentence(lang), "problem"), ""

@@ -11,11 +11,14 @@ from whisper_tuner.errors import TunerError
 from whisper_tuner.locales import DEFAULT_LANGUAGE, text
 from whisper_tuner.model.catalogue import BASE_MODELS
 from whisper_tuner.model.locate import hub_reachable, is_at_hand
+from whisper_tuner.narrate import space_sentences
+from whisper_tuner.publish.space import find_space
 from whisper_tuner.runs import jobs
 from whisper_tuner.runs.events import Record, read_events
 from whisper_tuner.runs.folder import Run
 from whisper_tuner.runs.start import read_origin
 from whisper_tuner.ui import fragments, views
+from whisper_tuner.ui.copy_corner import CopyCorner
 from whisper_tuner.ui.language import label, static_html
 from whisper_tuner.ui.session import (
     PRIVATE,
@@ -41,6 +44,7 @@ class TrainStep:
                 self.form = build_form(page)
                 self.offline = gr.HTML()
                 self.size = gr.HTML(elem_id="size")
+            self.copy = CopyCorner(page)
             self.start = gr.Button(label("page_start"), variant="primary", elem_id="start")
             self.notice = gr.HTML(elem_id="train-notice")
             with gr.Column(visible=False, elem_classes="card") as self.watch:
@@ -80,6 +84,7 @@ class TrainStep:
             self.forward,
             self.goes_on,
             self.filled,
+            *self.copy.outputs,
             *self.live_outputs,
         ]
 
@@ -118,6 +123,7 @@ class TrainStep:
             updates[self.form.language] |= {"value": spoken or earlier_language}
         for dial in self.form.dials:
             updates[dial] = gr.update(**updates[dial])
+        updates |= self.copy.show(lang, run, is_started)
         return updates | self.show_run(lang, run, is_started)
 
     def show_run(self, lang: str, run: Run, is_started: bool) -> Updates:
@@ -159,16 +165,20 @@ class TrainStep:
         """What changes every second, even when nothing happened."""
         html = views.training_status(status, records, lang, time.time())
         then = views.next_sentence(status, run.has_adapter, lang)
-        return {self.status: html + (views.paragraph(then, "note") if then else "")}
+        html += views.paragraph(then, "note") if then else ""
+        return {self.status: html, **self.copy.tell(lang, run)}
 
     def wire(self, then_redraw: Redraw) -> None:
         page, form = self.page, self.form
         chosen = [page.lang, page.run_id, *form.dials]
         asked = [page.lang, page.run_id, page.person, *form.dials]
-        then_redraw(self.start.click(self.start_training, asked, [self.notice], **PRIVATE))
+        started = self.start.click(self.start_training, asked, [self.notice], **PRIVATE)
+        then_redraw(self.copy.after(started))
         asked = [page.lang, page.run_id]
         then_redraw(self.stop.click(self.stop_training, asked, [self.notice], **PRIVATE))
-        then_redraw(self.resume.click(self.resume_training, asked, [self.notice], **PRIVATE))
+        resumed = self.resume.click(self.resume_training, asked, [self.notice], **PRIVATE)
+        then_redraw(self.copy.after(resumed))
+        self.copy.wire()
         made = [self.notice, page.run_id, page.spoken]
         then_redraw(self.again.click(self.train_again, [page.lang, page.run_id], made, **PRIVATE))
         then_redraw(
@@ -235,7 +245,8 @@ class TrainStep:
             config, expected = steps.plan(run, config, device)
         except TunerError as error:
             return views.paragraph(error.sentence(lang), "problem")
-        return views.plan(config, expected, device, read_report(run.dataset_dir), lang)
+        html = views.plan(config, expected, device, read_report(run.dataset_dir), lang)
+        return html + "".join(map(views.paragraph, space_sentences(find_space(), expected, lang)))
 
     def ask_hub(self, run_id: str, base: str) -> Updates:
         """Which base models can be had. Asked when the page stands already: it takes seconds."""

@@ -12,7 +12,7 @@ import soundfile
 from tests.sounds import speech
 from whisper_tuner.audio import decode
 from whisper_tuner.data.clips import Candidate
-from whisper_tuner.data.common_voice import candidates, locales, whisper_language
+from whisper_tuner.data.common_voice import candidates, locales, recordings, whisper_language
 from whisper_tuner.data.prepare import prepare
 from whisper_tuner.data.split import sentence_key
 from whisper_tuner.errors import InputError
@@ -61,6 +61,17 @@ def refusal(path: Path, **options: object) -> InputError:
     with pytest.raises(InputError) as caught:
         list(candidates(path, 5, 5, **options))
     return caught.value
+
+
+def test_recordings_by_their_names(tmp_path: Path, mp3: bytes) -> None:
+    rows = rows_of(5, 2)
+    members = {f"cy/clips/{file}": mp3 + bytes([n]) for n, (_, file, _) in enumerate(rows)}
+    path = pack(tmp_path / "cy.tar.gz", members)
+    wanted = {rows[1][1], rows[3][1], "common_voice_cy_99.mp3"}
+    found = {name: audio.read_bytes()[-1] for name, audio in recordings(path, wanted)}
+    assert found == {rows[1][1]: 1, rows[3][1]: 3}
+    with pytest.raises(InputError):
+        list(recordings(Path(__file__), wanted))
 
 
 @pytest.mark.parametrize("tables_first", [True, False])

@@ -1,0 +1,55 @@
+"""What is a disk that outlives a restart, and where a Space's runs go."""
+
+import os
+from collections import namedtuple
+from pathlib import Path
+
+import psutil
+import pytest
+
+from whisper_tuner.runs.disk import is_lasting
+from whisper_tuner.runs.folder import default_root
+
+Mount = namedtuple("Mount", "mountpoint fstype")
+CONTAINER = [Mount("/", "overlay"), Mount("/proc", "proc"), Mount("/etc/hosts", "ext4")]
+
+
+def mount(monkeypatch: pytest.MonkeyPatch, *mounts: Mount) -> None:
+    monkeypatch.setattr(psutil, "disk_partitions", lambda all: [*CONTAINER, *mounts])
+
+
+@pytest.mark.parametrize(
+    ("kind", "lasting"),
+    [("ext4", True), ("xfs", True)]
+    + [
+        (kind, False) for kind in ("fuse", "fuse.hf-mount", "nfs4", "9p", "tmpfs", "overlay", "new")
+    ],
+)
+def test_only_a_disk_of_its_own_lasts(monkeypatch, tmp_path, kind, lasting):
+    mount(monkeypatch, Mount(str(tmp_path), kind))
+    assert is_lasting(tmp_path / "whisper-tuner-runs") is lasting
+    assert not is_lasting(tmp_path.parent)
+
+
+def test_a_container_on_a_disk_is_emptied_all_the_same(monkeypatch):
+    monkeypatch.setattr(psutil, "disk_partitions", lambda all: [Mount("/", "ext4")])
+    assert not is_lasting(Path("/home/user"))
+
+
+def test_the_innermost_mount_counts(monkeypatch, tmp_path):
+    inner = tmp_path / "bucket"
+    mount(monkeypatch, Mount(str(tmp_path), "ext4"), Mount(str(inner), "fuse"))
+    assert is_lasting(tmp_path / "runs")
+    assert not is_lasting(inner / "runs")
+
+
+@pytest.mark.parametrize(("kind", "is_data"), [("ext4", True), ("fuse.hf-mount", False)])
+def test_a_bucket_at_data_holds_no_runs(monkeypatch, tmp_path, kind, is_data):
+    monkeypatch.delenv("WHISPER_TUNER_RUNS")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) == "/data")
+    mount(monkeypatch, Mount("/data", kind))
+    local = tmp_path / "whisper-tuner" / "runs"
+    assert default_root() == local
+    monkeypatch.setenv("SPACE_ID", "anna/tuner")
+    assert default_root() == (Path("/data/whisper-tuner-runs") if is_data else local)
