@@ -8,7 +8,6 @@ Each takes a run folder, does one step of the job, and leaves its result in the 
 import importlib.util
 import os
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
@@ -103,18 +102,11 @@ def train(run: Run, config: TrainConfig, owner: str = "") -> None:
     if expected.hopeless:
         raise InputError("does_not_fit", **expected.gigabytes)
     origin = start.read_origin(run)
-    spec = Spec(
-        planned,
-        time.time(),
-        _versions(),
-        owner=owner,
-        expected_s=expected.total_s,
-        started_from=origin.run if origin else "",
-    )
-    with queue.place(run, owner):
+    whence = origin.run if origin else ""
+    with queue.place(run, owner) as now_s:
         if locks.is_held(run.dir / DATA_LOCK_NAME):
             raise RunError("data_being_added")
-        run.write_spec(spec)
+        run.write_spec(Spec(planned, now_s, _versions(), owner, expected.total_s, whence))
         jobs.start(run)
 
 

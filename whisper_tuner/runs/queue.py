@@ -23,19 +23,23 @@ from whisper_tuner.runs.folder import Run
 
 WAITING_STATES = ("draft", "queued")
 QUEUE_LOCK_NAME = "queue.lock"
+TICKET_STEP_S = 0.001
 
 
 @contextmanager
-def place(run: Run, owner: str) -> Iterator[None]:
+def place(run: Run, owner: str) -> Iterator[float]:
     """Nobody else takes a place in the queue meanwhile: start the run's worker inside.
 
+    Gives the time at which a new specification is created: behind all that are alive, whatever
+    happened to the clock.
     Raises RunError when another training of `owner` waits already; "" is nobody, and may have many.
     """
     root = run.dir.parent
     with locks.hold(root / QUEUE_LOCK_NAME):
-        if owner and any(_waits(other, owner) for other in _living(root) if other.id != run.id):
+        others = [other for other in _living(root) if other.id != run.id]
+        if owner and any(_waits(other, owner) for other in others):
             raise RunError("queue_one_waiting")
-        yield
+        yield max([time.time(), *(_ticket(other)[0] + TICKET_STEP_S for other in others)])
 
 
 def runs_ahead(run: Run) -> list[Run]:

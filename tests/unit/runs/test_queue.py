@@ -81,3 +81,10 @@ def test_one_that_starts_in_a_moment_does_not_wait(living, tmp_path):
     living(StateChanged("queued"), owner="anna")
     with queue.place(Run.create(tmp_path), "anna"):
         pass
+
+
+def test_a_clock_put_back_changes_no_order(living, tmp_path, monkeypatch):
+    first = living(StateChanged("queued"))
+    monkeypatch.setattr(time, "time", lambda: 1e9)
+    with queue.place(Run.create(tmp_path), "") as now_s:
+        assert now_s > first.read_spec().created_s
