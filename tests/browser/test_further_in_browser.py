@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import SLOW_MS
-from tests.browser.test_page import Reader
+from tests.browser.reader import Reader
 
 pytestmark = pytest.mark.browser
 

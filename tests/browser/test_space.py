@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import SLOW_MS, TOKEN, serve
-from tests.browser.test_page import Reader
+from tests.browser.reader import Reader
 
 pytestmark = pytest.mark.browser
 
@@ -26,7 +26,6 @@ def test_a_run_that_a_restart_would_lose(visit, hub, tmp_path, upload):
         page = reader.page
         page.get_by_label("Keep a private copy").check()
         page.get_by_label("Hugging Face token").last.fill(TOKEN)
-        page.screenshot(path=tmp_path / "copy.png", full_page=True)
         reader.start("Italian", epochs=1)
         told = page.locator("#copy-told")
         expect(told).to_contain_text("is complete", timeout=SLOW_MS)
@@ -41,7 +40,6 @@ def test_a_run_that_a_restart_would_lose(visit, hub, tmp_path, upload):
         again.page.get_by_label("Hugging Face token").first.fill(TOKEN)
         again.page.get_by_role("button", name="Restore", exact=True).click()
         again.sees("The training is restored")
-        again.page.screenshot(path=tmp_path / "restore.png", full_page=True)
         again.sees("10 of 12 clips can be used")
         assert (run_dir / "adapter" / "adapter_model.safetensors").exists()
         kept = [space.log, *(p for p in space.runs.rglob("*") if p.is_file())]

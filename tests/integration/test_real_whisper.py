@@ -1,7 +1,6 @@
 """The whole job with the real whisper-base on real speech, through the command line."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -27,7 +26,6 @@ def cli(*arguments: object) -> str:
 @pytest.mark.timeout(1500)
 def test_wer_on_held_out_clips_falls(tmp_path, monkeypatch):
     monkeypatch.setenv("WHISPER_TUNER_RUNS", str(tmp_path))
-    monkeypatch.setenv("OMP_NUM_THREADS", str(os.cpu_count()))
     prepared = json.loads(cli("prepare", ZIP, "--json"))
     assert (prepared["n_train"], prepared["n_test"]) == (120, 40)
     run = Run.open(tmp_path, prepared["run"])
