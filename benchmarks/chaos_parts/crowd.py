@@ -1,13 +1,12 @@
 """Many people who press Start at the same moment."""
 
 import random
-import shutil
 import threading
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
 
-from benchmarks.chaos_parts.kit import CONFIG, finish
+from benchmarks.chaos_parts.kit import CONFIG, finish, forget
 from whisper_tuner import steps
 from whisper_tuner.errors import RunError
 from whisper_tuner.runs.events import TERMINAL_STATES, StateChanged, read_events
@@ -39,7 +38,7 @@ def crowds(source: Run, n: int, draw: random.Random) -> dict:
         n_unfair += sum(count > 1 + (i == 0) for i, (_, count) in enumerate(most))
         n_lost += sum(turn[3] != "done" for turn in turns)
         for run in runs:
-            shutil.rmtree(run.dir)
+            forget(run)
     return {
         "crowds": n,
         "clients": N_CLIENTS,

@@ -14,6 +14,7 @@ from benchmarks.chaos_parts.kit import (
     CONFIG,
     events_lost,
     finish,
+    forget,
     n_entered,
     n_steps_of,
     trained,
@@ -106,7 +107,7 @@ def _fills(source: Run, n: int, draw: random.Random, small: Path) -> dict:
         n_finished += jobs.status(run).state == "done"
         n_equal += run.has_adapter and weights(run) == weights(whole)
         n_lost += events_lost(run, n_steps_of(whole))
-        shutil.rmtree(run.dir)
+        forget(run)
     return {
         "fills": n,
         "fills_that_were_met": n_met,

@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import shutil
 import signal
 import sys
 import time
@@ -16,6 +15,7 @@ from benchmarks.chaos_parts.kit import (
     PATIENCE_S,
     events_lost,
     finish,
+    forget,
     kill_worker,
     n_entered,
     n_steps_of,
@@ -67,7 +67,7 @@ def worker_kills(source: Run, n: int, draw: random.Random) -> dict:
             continue
         n_equal += weights(run) == weights(whole)
         n_lost += events_lost(run, n_steps)
-        shutil.rmtree(run.dir)
+        forget(run)
     return {
         "kills": n_killed,
         "killed_runs": n_runs,
@@ -100,7 +100,7 @@ def page_kills(source: Run, n: int, draw: random.Random) -> dict:
             slowest_s = max(slowest_s, waited_s)
             n_adopted += undisturbed and waited_s <= ADOPT_WITHIN_S and worker_pid(run) != pid
             finish(run)
-        shutil.rmtree(run.dir)
+        forget(run)
     return {"page_kills": n, "adopted": n_adopted, "slowest_adoption_s": slowest_s}
 
 
@@ -117,7 +117,7 @@ def stops(source: Run, n: int, draw: random.Random) -> dict:
         waited_s = wait_until(lambda r=run: not jobs.is_alive(r), "a stopped worker's end")
         slowest_s = max(slowest_s, waited_s)
         n_in_time += waited_s <= STOP_WITHIN_S and jobs.status(run).state in ("stopped", "done")
-        shutil.rmtree(run.dir)
+        forget(run)
     return {"stops": n, "stopped_in_time": n_in_time, "slowest_stop_s": slowest_s}
 
 
@@ -138,7 +138,7 @@ def hangs(source: Run, n: int, _: random.Random) -> dict:
         n_revived += time.monotonic() - began_s <= REVIVE_WITHIN_S
         finish(run)
         n_equal += weights(run) == weights(whole)
-        shutil.rmtree(run.dir)
+        forget(run)
     return {"hangs": n, "revived_in_time": n_revived, "hung_bitwise_equal": n_equal}
 
 

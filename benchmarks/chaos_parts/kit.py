@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -46,6 +47,13 @@ def n_entered(run: Run, state: str) -> int:
 
 def finish(run: Run) -> None:
     wait_until(lambda: not jobs.is_alive(run), "a run's end")
+
+
+def forget(run: Run) -> None:
+    """Delete a run that has ended; its exit code may be written at this very moment."""
+    while run.dir.exists():
+        with suppress(OSError):
+            shutil.rmtree(run.dir)
 
 
 def weights(run: Run) -> bytes:
