@@ -47,5 +47,5 @@ def look_after(run: Run) -> None:
             if heartbeat.is_silent(run):
                 jobs.kill(run)  # the next look finds it interrupted
         return
-    if jobs.status(run).goes_on:
+    if not jobs.is_forgotten(run) and jobs.status(run).goes_on:  # reading all events takes time
         jobs.start(run, jobs.last_stage(run), jobs.RESUMED)

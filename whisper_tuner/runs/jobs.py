@@ -244,8 +244,15 @@ def _goes_on(run: Run, records: list[Record]) -> bool:
         return False
     if isinstance(records[-1].event, Note) and records[-1].event.code == RESTORED:
         return False
-    is_recent = time.time() - run.events_path.stat().st_mtime < FORGOTTEN_S
-    return is_recent and not disk.is_full(run.dir)
+    return not is_forgotten(run) and not disk.is_full(run.dir)
+
+
+def is_forgotten(run: Run) -> bool:
+    """Whether its last event is too long ago for anybody to wait for more."""
+    try:
+        return time.time() - run.events_path.stat().st_mtime > FORGOTTEN_S
+    except FileNotFoundError:
+        return True
 
 
 def _why_interrupted(run: Run) -> tuple[str, dict]:
