@@ -2,8 +2,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Two files at a time, the slow ones first: that is the order of their names.
-PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: app demo test test-fast check format clean
@@ -15,10 +13,10 @@ demo: $(VENV)/.app  ## the whole job in the terminal, on the bundled recordings
 	$(BIN)/python -m whisper_tuner demo
 
 test: $(VENV)/.dev  ## all tests, the slow ones and the browser's included
-	$(PYTEST)
+	$(BIN)/python -m pytest
 
 test-fast: $(VENV)/.dev  ## the tests without real weights and without a browser
-	$(PYTEST) -m "not slow and not browser"
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow and not browser"
 
 check: $(VENV)/.dev  ## what a reader would otherwise have to check
 	$(BIN)/ruff check .

@@ -16,6 +16,7 @@ from whisper_tuner.runs.folder import Run
 LOOK_EVERY_S = 5.0
 COPY_EVERY_S = 300.0  # up to 250 MB with whisper-large-v2, and the Hub keeps them all
 TRY_AGAIN_S = 60.0
+MAX_REFUSED = 2  # commits of a run that are tried again
 
 WAITS = "copy_waits"
 PROBLEMS = {  # what a failure means for a copy; anything else is copy_refused
@@ -37,6 +38,7 @@ class Copier:
         self._copied: str | None = None  # the name of the checkpoint in the copy
         self._copied_s: float | None = None  # monotonic, as the next
         self._tried_s: float | None = None
+        self._n_refused = 0
         self._end = threading.Event()
         arguments = (PrivateCopy(run, token, endpoint),)
         self._thread = threading.Thread(target=self._work, args=arguments, daemon=True)
@@ -95,9 +97,17 @@ class Copier:
             self.told = self._state(copy, is_over)
         except PublishError as error:
             params = {"status": "–", **error.params, "repo": copy.repo_id}
-            self.told = (PROBLEMS.get(error.code, "copy_refused"), params)
+            self.told = (self._meaning(error), params)
         except OSError:  # a checkpoint has just been replaced by a newer one, or the disk is full
             self.told = (WAITS, {})
+
+    def _meaning(self, error: PublishError) -> str:
+        """A commit whose answer was lost is refused when it is sent again: look anew first."""
+        meaning = PROBLEMS.get(error.code, "copy_refused")
+        if meaning == "copy_refused" and self._n_refused < MAX_REFUSED:
+            self._n_refused += 1
+            return WAITS
+        return meaning
 
     def _state(self, copy: PrivateCopy, is_over: bool) -> tuple[str, dict]:
         if is_over:

@@ -5,10 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 SHORT = {"kills": 10, "mutants": 60, "page-kills": 3, "stops": 2, "fills": 2, "forgeries": 100}
 
 
+@pytest.mark.timeout(1500)
 def test_nothing_is_lost(tmp_path):
     path = tmp_path / "chaos.json"
     numbers = [part for name, n in SHORT.items() for part in (f"--{name}", str(n))]

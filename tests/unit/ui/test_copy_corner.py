@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import gradio as gr
@@ -56,7 +57,8 @@ def build(kind: type) -> object:
             )
             return kind(page)
 
-    return asyncio.run(inside())
+    with ThreadPoolExecutor(1) as pool:  # the browser tests have a loop in this thread
+        return pool.submit(asyncio.run, inside()).result()
 
 
 def started(run: Run, config) -> None:
