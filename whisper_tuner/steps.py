@@ -190,8 +190,7 @@ def _add(
     if lock is None:
         raise RunError("data_being_added")
     try:
-        if run.spec_path.exists():
-            raise RunError("run_has_started", run=run.id)
+        _refuse_started(run)
         if not run.dataset_dir.exists():
             raise InputError("dataset_missing", run=run.id)
         return add_to_dataset(candidates, run.dataset_dir, token_counter(), seed, on_progress)

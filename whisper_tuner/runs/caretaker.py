@@ -42,7 +42,7 @@ def look_after(run: Run) -> None:
     if jobs.is_alive(run):
         if jobs.is_overdue(run):
             jobs.kill(run)
-        if heartbeat.is_silent(run):
+        elif heartbeat.is_silent(run):
             time.sleep(2 * heartbeat.BEAT_S)  # the whole machine may have stood still
             if heartbeat.is_silent(run):
                 jobs.kill(run)  # the next look finds it interrupted

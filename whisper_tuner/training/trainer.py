@@ -183,9 +183,10 @@ class WhisperTrainer(Seq2SeqTrainer):
         tr_loss.nan_to_num_(nan=0.0)
 
     def save_now(self) -> None:
-        """Commit a checkpoint behind the last whole step, if there is one."""
+        """End as `train` does: a checkpoint behind the last whole step, if there is one."""
         if self.state.global_step:
             self._save_checkpoint()
+        self.callback_handler.on_train_end(self.args, self.state, self.control)
 
     def _save_checkpoint(self, *_: Any) -> None:
         """In place of the stock one, which a kill leaves half written under its final name.
