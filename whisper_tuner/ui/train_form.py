@@ -12,7 +12,6 @@ from whisper_tuner.ui.language import label
 from whisper_tuner.ui.session import Page
 
 MAX_EPOCHS = 30  # on the page; the command line allows more
-BEGINNING = LoraSettings()
 
 
 @dataclass(frozen=True)
@@ -103,11 +102,8 @@ def build_form(page: Page) -> Form:
     )
 
 
-def to_config(values: tuple, lora: LoraSettings = BEGINNING) -> TrainConfig:
-    """The form's values as a configuration. `lora`: where the settings come from that have no dial.
-
-    Raises InputError for a value that cannot be.
-    """
+def to_config(values: tuple) -> TrainConfig:
+    """The form's values as a configuration. Raises InputError for a value that cannot be."""
     language, base, precision, epochs, rate, rank, alpha, batch_size, window, n_devices = values
     if not language:
         raise InputError("train_choose_language")
@@ -117,7 +113,7 @@ def to_config(values: tuple, lora: LoraSettings = BEGINNING) -> TrainConfig:
         base=base,
         language=language,
         precision=precision,
-        lora=replace(lora, rank=int(rank or 0), alpha=int(alpha or 0)),
+        lora=LoraSettings(rank=int(rank or 0), alpha=int(alpha or 0)),
         epochs=int(epochs),
         batch_size=int(batch_size or 0),
         n_devices=int(n_devices or 0),

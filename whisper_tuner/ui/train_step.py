@@ -1,11 +1,12 @@
 """Step 2: the settings of a training, and what it does while it runs."""
 
 import time
+from dataclasses import replace
 
 import gradio as gr
 
 from whisper_tuner import steps
-from whisper_tuner.config import LoraSettings
+from whisper_tuner.config import TrainConfig
 from whisper_tuner.data.clips import read_report
 from whisper_tuner.errors import TunerError
 from whisper_tuner.locales import DEFAULT_LANGUAGE, text
@@ -30,7 +31,7 @@ from whisper_tuner.ui.session import (
     has_dataset,
     open_run,
 )
-from whisper_tuner.ui.train_form import BEGINNING, build_form, on_page, to_config, to_values
+from whisper_tuner.ui.train_form import build_form, on_page, to_config, to_values
 
 
 class TrainStep:
@@ -195,7 +196,7 @@ class TrainStep:
             run = open_run(run_id)
             if run.spec_path.exists():  # a second press: it is shown by now
                 return ""
-            config = to_config(values, _lora_of(run))
+            config = _config(run, values)
             self.page.tryout.close()  # its memory is needed
             steps.train(run, config, person)
         except TunerError as error:
@@ -240,8 +241,7 @@ class TrainStep:
             return ""
         try:
             # Which language is spoken changes nothing here; there is no plan without one.
-            chosen = (language or DEFAULT_LANGUAGE, base, *values)
-            config = to_config(chosen, _lora_of(run))
+            config = _config(run, (language or DEFAULT_LANGUAGE, base, *values))
             config, expected = steps.plan(run, config, device)
         except TunerError as error:
             return views.paragraph(error.sentence(lang), "problem")
@@ -262,7 +262,9 @@ class TrainStep:
         }
 
 
-def _lora_of(run: Run) -> LoraSettings:
-    """The LoRA settings that have no dial: those of the adapter where a run goes on from one."""
-    origin = read_origin(run)
-    return origin.config.lora if origin else BEGINNING
+def _config(run: Run, values: tuple) -> TrainConfig:
+    """What the form says. Where a run goes on from an adapter, base and LoRA are that one's: their
+    dials are locked, and may still show something else while the form is being filled.
+    """
+    config, origin = to_config(values), read_origin(run)
+    return replace(config, base=origin.config.base, lora=origin.config.lora) if origin else config
