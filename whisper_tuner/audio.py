@@ -69,8 +69,13 @@ def decode(path: Path, name: str | None = None, max_s: float | None = MAX_CLIP_S
 
 def write_flac(path: Path, samples: np.ndarray) -> None:
     """Write `samples` (float32 in [-1, 1], shape = (n_samples,), 16 kHz) as 16-bit FLAC."""
+    soundfile.write(path, to_pcm(samples), SAMPLE_RATE, format="FLAC", subtype="PCM_16")
+
+
+def to_pcm(samples: np.ndarray) -> np.ndarray:
+    """int16, as the FLAC files hold them: the same before writing and after reading."""
     pcm = np.clip(np.round(samples * PCM_16_SCALE), -PCM_16_SCALE, PCM_16_SCALE - 1)
-    soundfile.write(path, pcm.astype(np.int16), SAMPLE_RATE, format="FLAC", subtype="PCM_16")
+    return pcm.astype(np.int16)
 
 
 def read_flac(path: Path) -> np.ndarray:

@@ -1,6 +1,5 @@
 """More candidates beside the clips of a dataset, which stay what they are."""
 
-import hashlib
 import os
 import shutil
 import tempfile
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from whisper_tuner.audio import read_flac, write_flac
+from whisper_tuner.audio import write_flac
 from whisper_tuner.data.clips import (
     CLIPS_DIR_NAME,
     Candidate,
@@ -22,9 +21,18 @@ from whisper_tuner.data.clips import (
     read_report,
     write_dataset,
 )
+from whisper_tuner.data.doctor import CODES, examine, find_copies
 from whisper_tuner.data.join import join
-from whisper_tuner.data.prepare import NOTES, check, oddities, put_in_place, report_of
-from whisper_tuner.data.split import sentence_key
+from whisper_tuner.data.prepare import (
+    NOTES,
+    check,
+    put_in_place,
+    removed_characters,
+    report_of,
+)
+from whisper_tuner.data.sound_checks import Sound, measure
+from whisper_tuner.data.sounds import sounds_of, write_sounds
+from whisper_tuner.data.split import Copies, sentence_key
 
 NOTHING_ADDED = "nothing_added"
 
@@ -48,7 +56,9 @@ def add(
     """
     work_dir = Path(tempfile.mkdtemp(prefix=f".{dataset_dir.name}-", dir=dataset_dir.parent))
     try:
-        old = _Old(work_dir, read_clips(dataset_dir), read_report(dataset_dir))
+        clips = read_clips(dataset_dir)
+        sounds = sounds_of(dataset_dir, clips)
+        old = _Old(work_dir, clips, sounds, read_report(dataset_dir))
         links = {"copy_function": os.link}
         shutil.copytree(dataset_dir / CLIPS_DIR_NAME, work_dir / CLIPS_DIR_NAME, **links)
         new = _read(candidates, old, count_tokens, on_progress)
@@ -72,19 +82,19 @@ def _names(clips: list[Clip], report: Report) -> set[str]:
 
 @dataclass
 class _Old:
-    """What a dataset holds. Finds its clips by sound, and reads only those that last as long."""
+    """What a dataset holds. Finds its clips by name and by sound."""
 
     folder: Path
     clips: list[Clip]
+    sounds: dict[str, Sound]
     report: Report
 
     def __post_init__(self) -> None:
         self.names = _names(self.clips, self.report)
         self.last_id = max((int(clip.id) for clip in self.clips), default=0)
-        self._digests: dict[str, bytes] = {}
-        self._as_long: dict[float, list[Clip]] = defaultdict(list)
+        self.by_digest: dict[str, list[Clip]] = defaultdict(list)
         for clip in self.clips:
-            self._as_long[clip.duration_s].append(clip)
+            self.by_digest[self.sounds[clip.id].digest].append(clip)
 
     def free_name(self, name: str) -> str:
         """`name`, or with a number when it means another file already."""
@@ -94,15 +104,6 @@ class _Old:
             free = f"{name} ({n})"
         return free
 
-    def with_sound_of(self, clip: Clip) -> list[Clip]:
-        others = self._as_long.get(clip.duration_s, [])
-        return [other for other in others if self._digest(other) == self._digest(clip)]
-
-    def _digest(self, clip: Clip) -> bytes:
-        if clip.id not in self._digests:
-            self._digests[clip.id] = sound_digest(self.folder / clip.audio)
-        return self._digests[clip.id]
-
 
 @dataclass
 class _New:
@@ -111,13 +112,7 @@ class _New:
     n_found: int = 0
     clips: list[Clip] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    heard: dict[str, set[str]] = field(default_factory=dict)  # see `join.join`
-    first_copies: dict[bytes, str] = field(default_factory=dict)  # names, by digest of the sound
-
-
-def sound_digest(path: Path) -> bytes:
-    """The same for clips with the very same samples."""
-    return hashlib.sha256(read_flac(path)).digest()
+    sounds: dict[str, Sound] = field(default_factory=dict)
 
 
 def _read(
@@ -137,33 +132,33 @@ def _read(
             samples, clip = checked
             clip_id = f"{old.last_id + n_done:06d}"
             clip = replace(clip, id=clip_id, audio=f"{CLIPS_DIR_NAME}/{clip_id}.flac")
-            _take(old, new, samples, clip, candidate.row)
+            new.findings += removed_characters(clip, candidate.text or "")
+            _take(old, new, samples, clip)
         if on_progress is not None:
             on_progress(n_done)
     return new
 
 
-def _take(old: _Old, new: _New, samples: np.ndarray, clip: Clip, row: int | None) -> None:
+def _take(old: _Old, new: _New, samples: np.ndarray, clip: Clip) -> None:
     """Keep a new clip, unless it is an old one."""
-    path = old.folder / clip.audio
-    write_flac(path, samples)
-    twins = old.with_sound_of(clip)
+    sound = measure(samples)
     key = sentence_key(clip.text)
-    same = next((twin for twin in twins if sentence_key(twin.text) == key), None)
+    twins = (twin for twin in old.by_digest[sound.digest] if sentence_key(twin.text) == key)
+    same = next(twins, None)
     if same:
-        path.unlink()
         params = {"original": same.name}
-        new.findings.append(Finding("clip_already_there", clip.name, True, row, params))
+        new.findings.append(Finding("clip_already_there", clip.name, True, clip.row, params))
         return
-    first = twins[0].name if twins else clip.name
-    first = new.first_copies.setdefault(hashlib.sha256(samples).digest(), first)
-    new.findings += oddities(samples, clip, row, first)
+    write_flac(old.folder / clip.audio, samples)
     new.clips.append(clip)
-    new.heard[clip.id] = {twin.split for twin in twins}
+    new.sounds[clip.id] = sound
 
 
 def _write(old: _Old, new: _New, seed: int) -> Report:
-    joined, more = join(old.clips, new.clips, seed, new.heard)
+    sounds = old.sounds | new.sounds
+    alike = find_copies(old.clips + new.clips, sounds)
+    heard = _heard(old.clips, new.clips, alike)
+    joined, more = join(old.clips, new.clips, seed, heard, alike)
     used = {clip.id for clip in joined}
     for clip in new.clips:
         if clip.id not in used:
@@ -171,10 +166,22 @@ def _write(old: _Old, new: _New, seed: int) -> Report:
     if not joined:
         params = {"n_found": new.n_found}
         more.append(Finding(NOTHING_ADDED, clip="", refused=False, params=params))
-    before = [finding for finding in old.report.findings if finding.code != NOTHING_ADDED]
+    known = {NOTHING_ADDED, *CODES}  # what is said anew
+    before = [finding for finding in old.report.findings if finding.code not in known]
     more = [finding for finding in more if finding.clip or finding not in before]
     clips = old.clips + joined
+    more = [*examine(clips, sounds, alike), *more]
     n_found = old.report.n_found + new.n_found
     report = report_of(n_found, clips, before + new.findings + more)
     write_dataset(old.folder, clips, report)
+    write_sounds(old.folder, {clip.id: sounds[clip.id] for clip in clips})
     return report
+
+
+def _heard(old: list[Clip], new: list[Clip], alike: Copies) -> dict[str, set[str]]:
+    """By a new clip's id, the splits of old clips with the same sound, exactly or nearly."""
+    sides: dict[str, set[str]] = defaultdict(set)
+    for clip in old:
+        if clip.id in alike:
+            sides[alike[clip.id]].add(clip.split)
+    return {clip.id: sides[alike[clip.id]] for clip in new if clip.id in alike}

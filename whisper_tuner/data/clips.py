@@ -21,6 +21,7 @@ class Candidate:
     None when no transcript was found. `split` is "train", "test" or "" (not said); `row` counts as
     a spreadsheet does, the header being row 1. `problem` is the code of a finding known already
     ("two_rows"); it may be about a file that is no clip ("file_ignored", `prepare.NOTES`).
+    `recording` names the longer recording that it was cut from.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Candidate:
     row: int | None = None
     problem: str = ""
     source: str = ""
+    recording: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,12 @@ class Clip:
     split: str
     speaker: str = ""
     source: str = ""  # COMMON_VOICE, or "" for the user's own recordings
+    recording: str = ""  # the longer one that it was cut from, if any
+    row: int | None = None  # of the user's table
+
+    def finding(self, code: str, **params: object) -> "Finding":
+        """What is worth a look about this clip, which is used all the same."""
+        return Finding(code, self.name, refused=False, row=self.row, params=params)
 
 
 @dataclass(frozen=True, slots=True)

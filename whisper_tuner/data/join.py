@@ -12,42 +12,49 @@ from dataclasses import replace
 from whisper_tuner.data.clips import Clip, Finding
 from whisper_tuner.data.split import (
     MAX_TEST_CLIPS,
-    MIN_SPEAKERS,
+    NO_COPIES,
     SHARE_BOUNDS,
     TEST_SHARE,
+    Copies,
     draw_groups,
     draw_sentences,
     group_clips,
-    sentence_and_speaker,
+    has_voices,
     sentence_key,
+    voice_ties,
 )
 
 Sides = Mapping[str, set[str]]  # of a clip's id or a speaker: the splits it is in
 
 
 def join(
-    old: Sequence[Clip], new: Sequence[Clip], seed: int, heard: Sides
+    old: Sequence[Clip],
+    new: Sequence[Clip],
+    seed: int,
+    heard: Sides,
+    copies: Copies = NO_COPIES,
 ) -> tuple[list[Clip], list[Finding]]:
     """The new clips that are kept, in their order, each with its split, and what had to be said.
 
-    `heard`: by a new clip's id, the splits of old clips with the very same sound.
+    `heard`: by a new clip's id, the splits of old clips with the same sound, exactly or nearly.
+    `copies`: of the new clips.
 
     Splits that the new clips bring are kept when no sentence crosses by it: a training clip whose
     sentence is held out is refused (`sentence_in_both_splits`), a test clip whose sentence was
     trained on too (`sentence_learnt`). When they bring none, about a fifth is held out.
     """
-    bound, refused = _bound(old, new, heard)
+    bound, refused = _bound(old, new, heard, copies)
     kept = [clip for clip in new if clip.id not in refused]
     n_test = sum(clip.split == "test" for clip in old)
     n_bound = sum(split == "test" for split in bound.values())
     n_wanted = min(MAX_TEST_CLIPS - n_test, round(TEST_SHARE * len(kept))) - n_bound
-    drawn, more = _draw(old, kept, bound, max(0, n_wanted), seed)
+    drawn, more = _draw(old, kept, bound, max(0, n_wanted), seed, copies)
     joined = [replace(clip, split=bound.get(clip.id) or drawn[clip.id]) for clip in kept]
     return joined, [*refused.values(), *more]
 
 
 def _bound(
-    old: Sequence[Clip], new: Sequence[Clip], heard: Sides
+    old: Sequence[Clip], new: Sequence[Clip], heard: Sides, copies: Copies
 ) -> tuple[dict[str, str], dict[str, Finding]]:
     """By id, the splits that follow from sentence, sound, or the source; and what is refused."""
     sides = {sentence_key(clip.text): {clip.split} for clip in old}
@@ -55,9 +62,15 @@ def _bound(
     brought = {sentence_key(c.text) for c in new if c.split == "test"} - sides.keys()
     bound: dict[str, str] = {}
     refused: dict[str, Finding] = {}
+    shared: dict[str, set[str]] = defaultdict(set)
+    for clip in new:
+        if clip.id in copies:
+            known = sides.get(sentence_key(clip.text), set()) | heard.get(clip.id, set())
+            shared[copies[clip.id]] |= known
     for clip in new:
         key = sentence_key(clip.text)
         known = sides.get(key, set()) | heard.get(clip.id, set())
+        known |= shared.get(copies.get(clip.id, ""), set())
         if not known and key in brought:
             known = {"test"}
         if len(known) > 1:
@@ -74,7 +87,12 @@ def _bound(
 
 
 def _draw(
-    old: Sequence[Clip], new: Sequence[Clip], bound: Mapping[str, str], n_wanted: int, seed: int
+    old: Sequence[Clip],
+    new: Sequence[Clip],
+    bound: Mapping[str, str],
+    n_wanted: int,
+    seed: int,
+    copies: Copies,
 ) -> tuple[dict[str, str], list[Finding]]:
     """By id, the splits of the clips that nothing binds: whole sentences, and whole speakers where
     the old clips keep them apart or there are enough new ones.
@@ -83,8 +101,9 @@ def _draw(
     voices = _voices(old)
     apart = _are_apart(voices)
     findings = []
-    if apart or len({clip.speaker for clip in free if clip.speaker}) >= MIN_SPEAKERS:
-        splits, crosses = _by_speaker(new, bound, voices if apart else {}, n_wanted, seed)
+    if apart or has_voices(free):
+        groups = group_clips(new, voice_ties(copies))
+        splits, crosses = _by_speaker(new, groups, bound, voices if apart else {}, n_wanted, seed)
         low, high = (times * n_wanted for times in SHARE_BOUNDS)
         if apart:  # voices that are held out bring more: but new clips are there to be learnt from
             low, high = 0, len(free) / 2
@@ -93,12 +112,17 @@ def _draw(
             findings.append(Finding("speakers_in_both_splits", clip="", refused=False))
         if is_fair:
             return splits, findings
-    test = draw_sentences(free, n_wanted, seed, at_least_one=False)
+    test = draw_sentences(free, n_wanted, seed, at_least_one=False, copies=copies)
     return {c.id: "test" if i in test else "train" for i, c in enumerate(free)}, findings
 
 
 def _by_speaker(
-    new: Sequence[Clip], bound: Mapping[str, str], voices: Sides, n_wanted: int, seed: int
+    new: Sequence[Clip],
+    groups: list[list[int]],
+    bound: Mapping[str, str],
+    voices: Sides,
+    n_wanted: int,
+    seed: int,
 ) -> tuple[dict[str, str], bool]:
     """The same in whole speakers, and whether one is on both sides all the same.
 
@@ -108,7 +132,7 @@ def _by_speaker(
     splits: dict[str, str] = {}
     unlinked: list[list[int]] = []
     crosses = False
-    for group in group_clips(new, sentence_and_speaker):
+    for group in groups:
         clips = [new[i] for i in group]
         linked = {bound[clip.id] for clip in clips if clip.id in bound}
         linked |= {side for clip in clips for side in voices.get(clip.speaker, ())}

@@ -1,6 +1,5 @@
 """Candidates from any source → a dataset folder, with a finding for all that is wrong with them."""
 
-import hashlib
 import shutil
 import tempfile
 import unicodedata
@@ -12,14 +11,14 @@ import numpy as np
 
 from whisper_tuner.audio import SAMPLE_RATE, decode, write_flac
 from whisper_tuner.data.clips import CLIPS_DIR_NAME, Candidate, Clip, Finding, Report, write_dataset
-from whisper_tuner.data.split import assign, sentence_key
+from whisper_tuner.data.doctor import examine, find_copies
+from whisper_tuner.data.sound_checks import Sound, measure
+from whisper_tuner.data.sounds import write_sounds
+from whisper_tuner.data.split import Copies, assign, sentence_key
+from whisper_tuner.data.text_checks import N_SHOWN, strip_markup
 from whisper_tuner.errors import AudioError, InputError
 
 MAX_TOKENS = 448  # positions of Whisper's decoder (openai/whisper, n_text_ctx)
-SHORT_CLIP_S = 0.5
-FULL_SCALE = 0.985  # resampling moves clipped samples a little away from 1.0
-MAX_CLIPPED_SHARE = 0.01
-MAX_WORDS_PER_S = 8  # nobody speaks faster: the transcript is longer than the recording
 # Problems of a candidate that is no clip: said, not counted.
 NOTES = frozenset({"file_ignored", "table_encoding_guessed"})
 # Zero-width (non-)joiners are spelling in Persian and Indic scripts. All other format characters
@@ -59,9 +58,20 @@ def clean_text(text: str) -> str:
     shown = (
         " " if unicodedata.category(char) == "Cc" else char
         for char in unicodedata.normalize("NFC", text)
-        if unicodedata.category(char) != "Cf" or char in KEPT_FORMAT_CHARACTERS
+        if not _is_invisible(char)
     )
     return " ".join("".join(shown).split())
+
+
+def removed_characters(clip: Clip, text: str) -> list[Finding]:
+    """Which invisible characters `clean_text` took out of a clip's transcript."""
+    codes = [f"U+{ord(char):04X}" for char in text if _is_invisible(char)]
+    found = ", ".join(sorted(set(codes))[:N_SHOWN])
+    return [clip.finding("characters_removed", n=len(codes), found=found)] if codes else []
+
+
+def _is_invisible(char: str) -> bool:
+    return unicodedata.category(char) == "Cf" and char not in KEPT_FORMAT_CHARACTERS
 
 
 def _fill(
@@ -73,7 +83,7 @@ def _fill(
 ) -> Report:
     clips: list[Clip] = []
     findings: list[Finding] = []
-    first_copies: dict[bytes, str] = {}
+    sounds: dict[str, Sound] = {}
     n_found = 0
     for n_done, candidate in enumerate(candidates, start=1):
         n_found += candidate.problem not in NOTES
@@ -86,13 +96,16 @@ def _fill(
             clip = replace(clip, audio=f"{CLIPS_DIR_NAME}/{clip.id}.flac")
             write_flac(work_dir / clip.audio, samples)
             clips.append(clip)
-            original = first_copies.setdefault(hashlib.sha256(samples).digest(), clip.name)
-            findings += oddities(samples, clip, candidate.row, original)
+            sounds[clip.id] = measure(samples)
+            findings += removed_characters(clip, candidate.text or "")
         if on_progress is not None:
             on_progress(n_done)
-    clips, more = _split(clips, n_found, work_dir, seed)
-    report = report_of(n_found, clips, findings + more)
-    write_dataset(work_dir, clips, report)
+    alike = find_copies(clips, sounds)
+    kept, more = _split(clips, alike, n_found, work_dir, seed)
+    findings += examine(kept or clips, sounds, alike)
+    report = report_of(n_found, kept, findings + more)
+    write_dataset(work_dir, kept, report)
+    write_sounds(work_dir, {clip.id: sounds[clip.id] for clip in kept})
     return report
 
 
@@ -113,6 +126,8 @@ def check(
     text = clean_text(candidate.text)
     if not sentence_key(text):
         return refusal("transcript_empty")
+    if not sentence_key(strip_markup(text)):
+        return refusal("transcript_only_markup", text=text)
     n_tokens = count_tokens(text)
     if n_tokens > MAX_TOKENS:
         return refusal("transcript_too_long", n_tokens=n_tokens, limit=MAX_TOKENS)
@@ -130,36 +145,20 @@ def check(
         split=candidate.split,
         speaker=candidate.speaker,
         source=candidate.source,
+        recording=candidate.recording,
+        row=candidate.row,
     )
     return samples, clip
 
 
-def oddities(samples: np.ndarray, clip: Clip, row: int | None, original: str) -> list[Finding]:
-    """What is odd about a clip that is used all the same; `original` had the same sound first."""
-    clipped = float(np.mean(np.abs(samples) >= FULL_SCALE))
-    words_per_s = len(clip.text.split()) / clip.duration_s
-    seconds = round(clip.duration_s, 1)
-    odd = {
-        "audio_clipped": (clipped > MAX_CLIPPED_SHARE, {"percent": round(100 * clipped)}),
-        "audio_very_short": (clip.duration_s < SHORT_CLIP_S, {"seconds": seconds}),
-        "speech_rate_odd": (words_per_s > MAX_WORDS_PER_S, {"words_per_s": round(words_per_s)}),
-        "audio_duplicate": (original != clip.name, {"original": original}),
-    }
-    return [
-        Finding(code, clip.name, False, row, params)
-        for code, (found, params) in odd.items()
-        if found
-    ]
-
-
 def _split(
-    clips: list[Clip], n_found: int, work_dir: Path, seed: int
+    clips: list[Clip], alike: Copies, n_found: int, work_dir: Path, seed: int
 ) -> tuple[list[Clip], list[Finding]]:
     """The clips with their splits; the sound of those that are not kept is removed."""
     kept: list[Clip] = []
     if clips:
         try:
-            kept, findings = assign(clips, seed)
+            kept, findings = assign(clips, seed, copies=alike)
         except InputError as error:
             findings = [Finding(error.code, clip="", refused=False, params=error.params)]
     else:

@@ -1,14 +1,16 @@
 """Which clips are trained on and which are kept for the test, without a leak between the two.
 
 A model tested on a sentence it was trained on looks better than it is, and so does one tested on a
-voice it was trained on. Sentences never cross; speakers do not where the data allow it.
+recording or a voice that it was trained on. Sentences and copies of a recording never cross;
+speakers, and the long recordings that clips were cut from, do not where the data allow it.
 """
 
 import hashlib
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from whisper_tuner.data.clips import Clip, Finding
 from whisper_tuner.errors import InputError
@@ -17,6 +19,10 @@ TEST_SHARE = 0.2
 MAX_TEST_CLIPS = 500  # more only make the comparison slower: WER is then known to about a point
 MIN_SPEAKERS = 5  # with fewer, one speaker is too much of the data to give away
 SHARE_BOUNDS = (0.25, 2.0)  # times the wanted number of test clips: what a speaker split may give
+N_NAMED = 3  # of the speakers that a finding names
+
+Copies = Mapping[str, str]  # by the id of each clip of which there are copies, what these share
+NO_COPIES: Copies = MappingProxyType({})
 
 
 def sentence_key(text: str) -> str:
@@ -36,64 +42,112 @@ def assign(
     seed: int,
     test_share: float = TEST_SHARE,
     max_test: int = MAX_TEST_CLIPS,
+    copies: Copies = NO_COPIES,
 ) -> tuple[list[Clip], list[Finding]]:
     """The clips in the order given, each with its split, and what had to be left out or said.
 
     Splits the clips already have are kept when both training and test clips are left by them;
-    clips without one then train. A sentence in both is kept for the test and refused for training
-    (`sentence_in_both_splits`). Otherwise about `test_share` of the clips, `max_test` at most, are
-    drawn: whole sentences, and whole speakers when there are at least five. Where every speaker
-    reads the same sentences both cannot hold: then speakers cross (`speakers_in_both_splits`).
+    clips without one then train. A sentence or a recording in both is kept for the test and refused
+    for training (`sentence_in_both_splits`, `copy_in_both_splits`). Otherwise about `test_share` of
+    the clips, `max_test` at most, are drawn: whole sentences with all copies of their recordings,
+    and whole speakers when there are at least five. Where every speaker reads the same sentences
+    both cannot hold: then speakers cross (`speakers_in_both_splits`).
 
     Raises: InputError too_few_clips when there are fewer than two different sentences.
     """
     n_sentences = len({sentence_key(clip.text) for clip in clips})
     if n_sentences < 2:
         raise InputError("too_few_clips", n_sentences=n_sentences)
-    given = _given(clips)
+    given = _given(clips, copies)
     if given is not None:
         return given
     n_wanted = max(1, min(max_test, round(test_share * len(clips))))
+    low, high = (bound * n_wanted for bound in SHARE_BOUNDS)
     findings = []
     test: set[int] = set()
-    if len({clip.speaker for clip in clips if clip.speaker}) >= MIN_SPEAKERS:
-        test = draw_groups(clips, group_clips(clips, sentence_and_speaker), n_wanted, seed)
-        low, high = (bound * n_wanted for bound in SHARE_BOUNDS)
+    if has_voices(clips):
+        test = draw_groups(clips, group_clips(clips, voice_ties(copies)), n_wanted, seed)
         if not low <= len(test) <= high:
             test = set()
             findings.append(Finding("speakers_in_both_splits", clip="", refused=False))
     if not test:
-        test = draw_sentences(clips, n_wanted, seed)
+        test = draw_sentences(clips, n_wanted, seed, copies=copies)
+        if len(test) == len(clips):  # every recording overlaps with the next
+            test = draw_sentences(clips, n_wanted, seed)
+            findings.append(Finding("copies_in_both_splits", clip="", refused=False))
+        elif copies and not low <= len(test) <= high:
+            params = {"n_test": len(test)}
+            findings.append(Finding("copies_shape_test", clip="", refused=False, params=params))
     splits = ("test" if i in test else "train" for i in range(len(clips)))
     return [replace(clip, split=s) for clip, s in zip(clips, splits, strict=True)], findings
 
 
+def has_voices(clips: Sequence[Clip]) -> bool:
+    """Whether there are enough speakers, or long recordings, to hold some of them out."""
+    speakers = {clip.speaker for clip in clips if clip.speaker}
+    recordings = {clip.recording for clip in clips if clip.recording}
+    return max(len(speakers), len(recordings)) >= MIN_SPEAKERS
+
+
 def draw_sentences(
-    clips: Sequence[Clip], n_wanted: int, seed: int, at_least_one: bool = True
+    clips: Sequence[Clip],
+    n_wanted: int,
+    seed: int,
+    at_least_one: bool = True,
+    copies: Copies = NO_COPIES,
 ) -> set[int]:
-    """Indices of about `n_wanted` clips (never more), with all clips of each sentence."""
-    return draw_groups(clips, group_clips(clips, _sentence), n_wanted, seed, at_least_one)
+    """Indices of about `n_wanted` clips (never more), with all clips of each sentence and copy."""
+    groups = group_clips(clips, lambda clip: _sentence_ties(clip, copies))
+    return draw_groups(clips, groups, n_wanted, seed, at_least_one)
 
 
-def _given(clips: Sequence[Clip]) -> tuple[list[Clip], list[Finding]] | None:
+def _given(clips: Sequence[Clip], copies: Copies) -> tuple[list[Clip], list[Finding]] | None:
     """The split the user gave, without its leaks; None when it leaves one side empty."""
-    held_out = {sentence_key(clip.text) for clip in clips if clip.split == "test"}
+    tests = [clip for clip in clips if clip.split == "test"]
+    held_out = {sentence_key(clip.text) for clip in tests}
+    heard = {copies[clip.id]: clip.name for clip in reversed(tests) if clip.id in copies}
     kept, findings = [], []
     for clip in clips:
-        if clip.split == "test" or sentence_key(clip.text) not in held_out:
+        original = heard.get(copies.get(clip.id, ""))
+        if clip.split == "test" or (sentence_key(clip.text) not in held_out and not original):
             kept.append(replace(clip, split=clip.split or "train"))
+        elif sentence_key(clip.text) in held_out:
+            findings.append(Finding("sentence_in_both_splits", clip.name, True, clip.row))
         else:
-            findings.append(Finding("sentence_in_both_splits", clip=clip.name, refused=True))
-    return (kept, findings) if {clip.split for clip in kept} == {"train", "test"} else None
+            params = {"original": original}
+            findings.append(Finding("copy_in_both_splits", clip.name, True, clip.row, params))
+    if {clip.split for clip in kept} != {"train", "test"}:
+        return None
+    return kept, findings + _crossing(kept)
 
 
-def _sentence(clip: Clip) -> list[Hashable]:
-    return [sentence_key(clip.text)]
+def _crossing(clips: Sequence[Clip]) -> list[Finding]:
+    """Which speakers and long recordings the user's own split has on both sides."""
+    findings = []
+    for kind in ("speaker", "recording"):
+        sides = defaultdict(set)
+        for clip in clips:
+            sides[getattr(clip, kind)].add(clip.split)
+        both = sorted(name for name, splits in sides.items() if name and len(splits) > 1)
+        if both:
+            params = {"n": len(both), "names": ", ".join(both[:N_NAMED])}
+            findings.append(Finding(f"given_{kind}s_cross", "", refused=False, params=params))
+    return findings
 
 
-def sentence_and_speaker(clip: Clip) -> list[Hashable]:
-    speaker = [("speaker", clip.speaker)] if clip.speaker else []
-    return [sentence_key(clip.text), *speaker]
+def _sentence_ties(clip: Clip, copies: Copies) -> list[Hashable]:
+    copy = [("copy", copies[clip.id])] if clip.id in copies else []
+    return [sentence_key(clip.text), *copy]
+
+
+def voice_ties(copies: Copies = NO_COPIES) -> Callable[[Clip], list[Hashable]]:
+    """What ties a clip to others: sentence, copies, speaker, and the recording it was cut from."""
+
+    def ties(clip: Clip) -> list[Hashable]:
+        named = (("speaker", clip.speaker), ("recording", clip.recording))
+        return [*_sentence_ties(clip, copies), *(tie for tie in named if tie[1])]
+
+    return ties
 
 
 def group_clips(

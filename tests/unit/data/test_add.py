@@ -9,7 +9,7 @@ import pytest
 from tests.sounds import speech, write
 from tests.unit.data.test_prepare import good, words
 from whisper_tuner.audio import read_flac
-from whisper_tuner.data import add as add_module
+from whisper_tuner.data import sounds
 from whisper_tuner.data.add import add
 from whisper_tuner.data.clips import Candidate, read_clips, read_report
 from whisper_tuner.data.prepare import prepare
@@ -69,21 +69,22 @@ def test_the_same_sound_with_other_words_is_told_and_keeps_its_side(dataset, tmp
     ]
     report = add(again, dataset, words)
     assert [(f.code, f.clip, f.refused) for f in report.findings] == [
-        ("audio_duplicate", f"again_{i}.wav", False) for i in range(10)
+        ("copies_disagree", f"again_{i}.wav", False) for i in range(10)
     ]
     for clip in read_clips(dataset)[10:]:
         assert clip.split == sides[clip.name.replace("again", "good")]
 
 
-def test_only_old_clips_that_last_as_long_are_read(dataset, tmp_path, monkeypatch):
+def test_old_clips_are_not_heard_again(dataset, tmp_path, monkeypatch):
     read = []
-    monkeypatch.setattr(add_module, "read_flac", lambda path: read.append(path) or read_flac(path))
-    longer = write(tmp_path / "longer.wav", speech(2.55, seed=7))
-    add([Candidate("longer.wav", longer, "Longer")], dataset, words)
+    monkeypatch.setattr(sounds, "read_flac", lambda path: read.append(path) or read_flac(path))
+    one, two = (Candidate(f"{n}.wav", tmp_path / "good_3.wav", f"Words {n}") for n in (1, 2))
+    add([one], dataset, words)
     assert read == []
-    as_long = write(tmp_path / "as_long.wav", speech(1.3, seed=8))
-    add([Candidate("as_long.wav", as_long, "As long")], dataset, words)
-    assert len(read) == 2
+    (dataset / sounds.SOUNDS_NAME).unlink()  # an older dataset
+    report = add([two], dataset, words)
+    assert len(read) == 11
+    assert [f.code for f in report.findings] == ["copies_disagree"] * 2
 
 
 def test_refused_ones_are_named_beside_what_was_found_before(tmp_path):

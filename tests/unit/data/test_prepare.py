@@ -52,7 +52,7 @@ def test_the_same_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         prepare(good(tmp_path, 6), tmp_path / name, words, seed=7)
     files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*.*"))
-    assert len(files) == 8
+    assert len(files) == 9
     for file in files:
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
@@ -104,11 +104,12 @@ def test_warnings_do_not_refuse(tmp_path: Path) -> None:
         ("audio_clipped", "loud.wav"),
         ("audio_very_short", "short.wav"),
         ("speech_rate_odd", "fast.wav"),
-        ("audio_duplicate", "copy.wav"),
+        ("copies_disagree", "copy.wav"),
     ]
     assert [(f.code, f.clip) for f in found] == expected
     assert not any(f.refused for f in found) and {f.row for f in found} == {5}
-    assert found[3].params == {"original": "good_0.wav"}
+    texts = {"text": "the same sound", "other": "Sentence number 0"}
+    assert found[3].params == {"original": "good_0.wav", **texts}
     assert read_report(tmp_path / "dataset").n_clips == 6
 
 
