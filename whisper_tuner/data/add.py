@@ -21,7 +21,7 @@ from whisper_tuner.data.clips import (
     read_report,
     write_dataset,
 )
-from whisper_tuner.data.doctor import CODES, examine, find_copies
+from whisper_tuner.data.doctor import CODES, examine, find_copies, group
 from whisper_tuner.data.join import join
 from whisper_tuner.data.prepare import (
     NOTES,
@@ -156,7 +156,8 @@ def _take(old: _Old, new: _New, samples: np.ndarray, clip: Clip) -> None:
 
 def _write(old: _Old, new: _New, seed: int) -> Report:
     sounds = old.sounds | new.sounds
-    alike = find_copies(old.clips + new.clips, sounds)
+    pairs = find_copies(old.clips + new.clips, sounds)
+    alike = group(pairs)
     heard = _heard(old.clips, new.clips, alike)
     joined, more = join(old.clips, new.clips, seed, heard, alike)
     used = {clip.id for clip in joined}
@@ -170,7 +171,7 @@ def _write(old: _Old, new: _New, seed: int) -> Report:
     before = [finding for finding in old.report.findings if finding.code not in known]
     more = [finding for finding in more if finding.clip or finding not in before]
     clips = old.clips + joined
-    more = [*examine(clips, sounds, alike), *more]
+    more = [*examine(clips, sounds, pairs), *more]
     n_found = old.report.n_found + new.n_found
     report = report_of(n_found, clips, before + new.findings + more)
     write_dataset(old.folder, clips, report)

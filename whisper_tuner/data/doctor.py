@@ -11,9 +11,12 @@ from collections.abc import Sequence
 
 from whisper_tuner.data import sound_checks, text_checks
 from whisper_tuner.data.clips import Clip, Finding
-from whisper_tuner.data.likeness import copies, link
+from whisper_tuner.data.likeness import copies
 from whisper_tuner.data.sounds import Sounds
 from whisper_tuner.data.split import Copies, sentence_key
+
+SAME_LENGTH = 0.75  # share of the longer one's sound; a shorter copy is a part of it
+Pairs = list[tuple[str, str]]
 
 # Everything that `examine` may say, worst first: what spoils a training before what is untidy.
 CODES = (
@@ -28,6 +31,7 @@ CODES = (
     "transcript_markup",
     "audio_duplicate",
     "audio_near_duplicate",
+    "audio_overlaps",
     "audio_noisy",
     "audio_clipped",
     "audio_quiet",
@@ -47,27 +51,43 @@ CODES = (
 )
 
 
-def find_copies(clips: Sequence[Clip], sounds: Sounds) -> dict[str, str]:
-    """By the id of each clip whose recording is there more than once, exactly or nearly: the id of
-    the first such clip.
+def find_copies(clips: Sequence[Clip], sounds: Sounds) -> Pairs:
+    """Ids (earlier, later) of clips with the same recording, exactly or nearly, or with one that
+    contains the other's; enough pairs to link all of them.
     """
-    pairs = list(copies([sounds[clip.id].print for clip in clips]))
+    pairs = copies([sounds[clip.id].print for clip in clips])
     first: dict[str, int] = {}
     for i, clip in enumerate(clips):
-        pairs.append((first.setdefault(sounds[clip.id].digest, i), i))
-    of = link([pair for pair in pairs if pair[0] != pair[1]])
-    return {clips[i].id: clips[j].id for i, j in of.items()}
+        same = first.setdefault(sounds[clip.id].digest, i)
+        if same != i:
+            pairs.append((same, i))
+    return [(clips[i].id, clips[j].id) for i, j in pairs]
 
 
-def examine(clips: Sequence[Clip], sounds: Sounds, alike: Copies) -> list[Finding]:
+def group(pairs: Pairs) -> Copies:
+    """By the id of each clip that is in a pair: what it shares with all that it is linked to."""
+    first: dict[str, str] = {}
+
+    def root(clip_id: str) -> str:
+        while first.setdefault(clip_id, clip_id) != clip_id:
+            first[clip_id] = first[first[clip_id]]
+            clip_id = first[clip_id]
+        return clip_id
+
+    for one, other in pairs:
+        first[root(other)] = root(one)
+    return {clip_id: root(clip_id) for clip_id in first}
+
+
+def examine(clips: Sequence[Clip], sounds: Sounds, pairs: Pairs) -> list[Finding]:
     """What is worth a look: of each clip, in their order, then of the dataset as a whole.
 
-    `alike`: from `find_copies`.
+    `pairs`: from `find_copies`; a clip in them may be none of the clips.
     """
     by_clip: dict[str, list[Finding]] = defaultdict(list)
     for finding in _beside_others(clips):
         by_clip[finding.clip].append(finding)
-    copied = _copied(clips, sounds, alike)
+    copied = _copied(clips, sounds, pairs)
     findings = []
     for clip in clips:
         found = [check(clip, sounds[clip.id]) for check in sound_checks.CHECKS]
@@ -86,19 +106,26 @@ def _beside_others(clips: Sequence[Clip]) -> list[Finding]:
     return findings
 
 
-def _copied(clips: Sequence[Clip], sounds: Sounds, alike: Copies) -> dict[str, Finding]:
+def _copied(clips: Sequence[Clip], sounds: Sounds, pairs: Pairs) -> dict[str, Finding]:
     """By the id of each clip that is a later copy: of which, and whether it says something else."""
-    exact: dict[str, Clip] = {}
-    first: dict[str, Clip] = {}
+    by_id = {clip.id: clip for clip in clips}
     findings: dict[str, Finding] = {}
-    for clip in clips:
-        same = exact.setdefault(sounds[clip.id].digest, clip)
-        near = first.setdefault(alike.get(clip.id, clip.id), clip)
-        original = same if same is not clip else near
-        if original is clip:
-            continue
-        code, params = "audio_near_duplicate" if same is clip else "audio_duplicate", {}
-        if sentence_key(clip.text) != sentence_key(original.text):
-            code, params = "copies_disagree", {"text": clip.text, "other": original.text}
-        findings[clip.id] = clip.finding(code, original=original.name, **params)
+    for one, other in sorted(pairs):
+        if one in by_id and other in by_id:
+            told = _of_pair(by_id[one], by_id[other], sounds)
+            known = findings.get(other)
+            if not known or CODES.index(told.code) < CODES.index(known.code):
+                findings[other] = told
     return findings
+
+
+def _of_pair(one: Clip, other: Clip, sounds: Sounds) -> Finding:
+    n_frames = [int(sounds[clip.id].print.loud.sum()) for clip in (one, other)]
+    if min(n_frames) < SAME_LENGTH * max(n_frames):
+        return other.finding("audio_overlaps", original=one.name)
+    if sentence_key(one.text) != sentence_key(other.text):
+        texts = {"text": other.text, "other": one.text}
+        return other.finding("copies_disagree", original=one.name, **texts)
+    is_exact = sounds[one.id].digest == sounds[other.id].digest
+    code = "audio_duplicate" if is_exact else "audio_near_duplicate"
+    return other.finding(code, original=one.name)

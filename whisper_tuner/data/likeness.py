@@ -76,22 +76,6 @@ def copies(prints: Sequence[Print]) -> list[tuple[int, int]]:
     return [(i, j) for i, j, offset in _alike(prints) if _is_same(prints[i], prints[j], offset)]
 
 
-def link(pairs: Sequence[tuple[int, int]]) -> dict[int, int]:
-    """Of everything that has copies, itself included: the first of them."""
-    first: dict[int, int] = {}
-
-    def root(i: int) -> int:
-        while first.setdefault(i, i) != i:
-            first[i] = first[first[i]]
-            i = first[i]
-        return i
-
-    for one, other in pairs:
-        low, high = sorted((root(one), root(other)))
-        first[high] = low
-    return {i: root(i) for i in first}
-
-
 def difference(one: Print, other: Print, offset: int) -> float:
     """Share of different bits where both are loud; frame t of `one` is `t + offset` of `other`.
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from whisper_tuner.audio import SAMPLE_RATE, decode, write_flac
 from whisper_tuner.data.clips import CLIPS_DIR_NAME, Candidate, Clip, Finding, Report, write_dataset
-from whisper_tuner.data.doctor import examine, find_copies
+from whisper_tuner.data.doctor import examine, find_copies, group
 from whisper_tuner.data.sound_checks import Sound, measure
 from whisper_tuner.data.sounds import write_sounds
 from whisper_tuner.data.split import Copies, assign, sentence_key
@@ -100,9 +100,9 @@ def _fill(
             findings += removed_characters(clip, candidate.text or "")
         if on_progress is not None:
             on_progress(n_done)
-    alike = find_copies(clips, sounds)
-    kept, more = _split(clips, alike, n_found, work_dir, seed)
-    findings += examine(kept or clips, sounds, alike)
+    pairs = find_copies(clips, sounds)
+    kept, more = _split(clips, group(pairs), n_found, work_dir, seed)
+    findings += examine(kept or clips, sounds, pairs)
     report = report_of(n_found, kept, findings + more)
     write_dataset(work_dir, kept, report)
     write_sounds(work_dir, {clip.id: sounds[clip.id] for clip in kept})

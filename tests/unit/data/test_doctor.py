@@ -11,7 +11,7 @@ from whisper_tuner import steps
 from whisper_tuner.audio import SAMPLE_RATE, read_flac
 from whisper_tuner.data import sound_checks
 from whisper_tuner.data.clips import Clip, Finding
-from whisper_tuner.data.doctor import CODES, examine, find_copies
+from whisper_tuner.data.doctor import CODES, examine, find_copies, group
 from whisper_tuner.data.sound_checks import measure
 from whisper_tuner.data.sounds import read_sounds, sounds_of, write_sounds
 from whisper_tuner.data.split import assign
@@ -98,12 +98,24 @@ def test_copies_are_named_with_the_first_and_what_it_says():
     ]
 
 
+def test_a_part_of_another_recording_is_tied_to_it_but_not_called_a_copy():
+    one, two, three, four = VOICES[:4]
+    both = np.concatenate([two, three])
+    found = examined(one, two, three, both, four, both[: len(two) + 20_000])
+    assert codes(found) == [("audio_overlaps", "4.wav"), ("audio_overlaps", "6.wav")]
+    assert found[0].params == {"original": "2.wav"}
+    clips = [clip(i, s) for i, s in enumerate((one, two, three, both))]
+    measured = {c.id: measure(s) for c, s in zip(clips, (one, two, three, both), strict=True)}
+    ids = group(find_copies(clips, measured))
+    assert ids.keys() == {"000001", "000002", "000003"} and len(set(ids.values())) == 1
+
+
 def test_copies_never_cross_the_split_whatever_they_are_said_to_say():
     quiet = [voice * 0.4 for voice in VOICES[:40]]
     sounds = [*VOICES[:40], *quiet]
     clips = [clip(i, s, f"testo numero {i}") for i, s in enumerate(sounds)]
     measured = {c.id: measure(s) for c, s in zip(clips, sounds, strict=True)}
-    alike = find_copies(clips, measured)
+    alike = group(find_copies(clips, measured))
     assert len(alike) == 80
     for seed in range(5):
         assigned, findings = assign(clips, seed, copies=alike)
