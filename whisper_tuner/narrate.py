@@ -58,6 +58,9 @@ def status_sentence(status: Status, lang: str = "en") -> str:
 
 def finding_sentence(finding: Finding, lang: str = "en") -> str:
     params = {"clip": finding.clip, "row": finding.row, **finding.params}
+    if finding.code == "left_out":  # by a fix, which knows for what
+        why = Finding(params["why"], finding.clip, False, finding.row, params["evidence"])
+        params["reason"] = finding_sentence(why, lang)
     return text(finding.code, lang, **params)
 
 

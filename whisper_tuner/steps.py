@@ -9,11 +9,12 @@ import importlib.util
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
 from whisper_tuner.config import TrainConfig
-from whisper_tuner.data import common_voice, upload
+from whisper_tuner.data import common_voice, fixes, upload
 from whisper_tuner.data.add import add as add_to_dataset
 from whisper_tuner.data.add import names_known
 from whisper_tuner.data.clips import Candidate, Report, read_clips
@@ -31,7 +32,7 @@ from whisper_tuner.runs.folder import Run, Spec
 
 EXAMPLE_DIR = Path(__file__).resolve().parents[1] / "examples" / "italian-prompts"
 EXAMPLE_LANGUAGE = "it"
-DATA_LOCK_NAME = "dataset.lock"  # held while recordings are added
+DATA_LOCK_NAME = "dataset.lock"  # held while recordings are added or changed
 VERSIONED = ("whisper-tuner", "torch", "transformers", "peft", "bitsandbytes", "accelerate")
 
 
@@ -185,7 +186,34 @@ def _add(
     seed: int,
     on_progress: Callable[[int], None] | None,
 ) -> Report:
-    """Raises RunError when the run was started, or more is being added at this moment."""
+    with _changing_data(run):
+        return add_to_dataset(candidates, run.dataset_dir, token_counter(), seed, on_progress)
+
+
+def fix(run: Run, code: str) -> Report:
+    """Put right, or leave out, all clips with a finding of this code (`data/fixes.py`).
+
+    Raises: RunError when the run was started or goes on from another, InputError when there is
+    nothing to fix, or too few clips would be left.
+    """
+    with _changing_data(run):
+        _refuse_new_data(run)
+        return fixes.fix(run.dataset_dir, code, token_counter())
+
+
+def undo_fixes(run: Run) -> Report:
+    """The dataset as it was before its first fix. Raises as `fix` does."""
+    with _changing_data(run):
+        _refuse_new_data(run)
+        return fixes.undo(run.dataset_dir)
+
+
+@contextmanager
+def _changing_data(run: Run) -> Iterator[None]:
+    """Nobody else changes the dataset meanwhile, and no training starts on it.
+
+    Raises: RunError when the run was started, or its data are being changed at this moment.
+    """
     lock = locks.acquire(run.dir / DATA_LOCK_NAME)
     if lock is None:
         raise RunError("data_being_added")
@@ -193,7 +221,7 @@ def _add(
         _refuse_started(run)
         if not run.dataset_dir.exists():
             raise InputError("dataset_missing", run=run.id)
-        return add_to_dataset(candidates, run.dataset_dir, token_counter(), seed, on_progress)
+        yield
     finally:
         os.close(lock)
 

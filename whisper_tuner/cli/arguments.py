@@ -6,8 +6,10 @@ from pathlib import Path
 
 from whisper_tuner import __version__
 from whisper_tuner.cli import commands
+from whisper_tuner.cli.doctor import check
 from whisper_tuner.cli.further import further
 from whisper_tuner.config import METRICS, PRECISIONS, WINDOWS, LoraSettings, TrainConfig
+from whisper_tuner.data.fixes import FIXES
 from whisper_tuner.model.catalogue import BASE_MODELS
 
 Command = Callable[[argparse.Namespace], int]
@@ -33,6 +35,14 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command("prepare", commands.prepare, "read, check and split recordings into a new run")
     _source_arguments(sub, nargs="+")
+
+    sub = command("check", check, "say what is worth a look in a run's recordings, and fix it")
+    sub.add_argument("run", help="a run's id or folder")
+    changing = sub.add_mutually_exclusive_group()
+    changing.add_argument(
+        "--fix", choices=FIXES, metavar="CODE", help="put all clips with this finding right"
+    )
+    changing.add_argument("--undo", action="store_true", help="take all fixes back")
 
     _train_arguments(command("train", commands.train, "train a prepared run and measure it"))
 

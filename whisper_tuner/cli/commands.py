@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from whisper_tuner import steps
-from whisper_tuner.cli.telling import follow, report_run, say, say_json
+from whisper_tuner.cli.telling import follow, report_run, say, say_findings, say_json
 from whisper_tuner.config import LoraSettings, TrainConfig
 from whisper_tuner.data.clips import Report
 from whisper_tuner.errors import InputError, RunError
@@ -18,7 +18,6 @@ from whisper_tuner.model.planner import Plan
 from whisper_tuner.narrate import (
     copy_sentence,
     duration,
-    finding_sentence,
     plan_advice,
     plan_sentence,
     size_sentence,
@@ -35,6 +34,7 @@ from whisper_tuner.runs.start import Origin, read_origin
 from whisper_tuner.runs.tryout import TryOut
 
 DEMO_EPOCHS = 5
+N_FINDINGS = 3  # of a kind that preparing tells; `check` tells more
 
 
 def open_run(name: str) -> Run:
@@ -74,8 +74,7 @@ def is_archive(paths: list[Path]) -> bool:
 
 
 def say_report(report: Report) -> None:
-    for finding in report.findings:
-        say(finding_sentence(finding))
+    say_findings(report, N_FINDINGS)
     minutes = (report.train_s + report.test_s) / 60
     say(
         text(

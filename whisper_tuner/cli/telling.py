@@ -5,8 +5,10 @@ import sys
 import time
 from dataclasses import asdict
 
+from whisper_tuner.data.clips import Report
+from whisper_tuner.data.summary import groups
 from whisper_tuner.locales import text
-from whisper_tuner.narrate import event_sentence, status_sentence
+from whisper_tuner.narrate import event_sentence, finding_sentence, status_sentence
 from whisper_tuner.runs import jobs
 from whisper_tuner.runs.caretaker import look_after
 from whisper_tuner.runs.events import Record, read_events
@@ -19,6 +21,29 @@ def say(sentence: str) -> None:
 
 def say_json(data: dict) -> None:
     print(json.dumps(data, ensure_ascii=False), flush=True)
+
+
+def say_findings(report: Report, n_shown: int, run: Run | None = None) -> None:
+    """What was found, worst first, the first few of each kind; with the commands that fix the
+    recordings of `run`, as long as its training was not started.
+    """
+    say_some([finding_sentence(finding) for finding in report.findings if not finding.clip], 0)
+    for group in groups(report):
+        kind = "findings_refused" if group.findings[0].refused else "findings_odd"
+        say(f"{text(kind, n=len(group.findings))}  [{group.code}]")
+        say_some([f"  {finding_sentence(finding)}" for finding in group.findings], n_shown)
+        if run and group.fix and not run.spec_path.exists():
+            what = text(f"fix_{group.fix}", n=len(group.findings))
+            say(f"  → {what}: python -m whisper_tuner check {run.id} --fix {group.code}")
+
+
+def say_some(sentences: list[str], n_shown: int) -> None:
+    """The first of them, and how many more there are; all when `n_shown` is 0."""
+    shown = sentences[: n_shown or None]
+    for sentence in shown:
+        say(sentence)
+    if len(sentences) > len(shown):
+        say(f"  {text('findings_more', n=len(sentences) - len(shown))}")
 
 
 def follow(run: Run, as_json: bool, seen: int = 0) -> int:

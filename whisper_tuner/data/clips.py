@@ -69,7 +69,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """What was found in a source: counts, minutes of usable speech, and every finding."""
+    """What was found in a source: counts, minutes of usable speech, and every finding.
+
+    `changes`: what fixes have changed about clips that are used (`fixes.py`).
+    """
 
     n_found: int
     n_train: int
@@ -77,6 +80,7 @@ class Report:
     train_s: float
     test_s: float
     findings: list[Finding]
+    changes: list[Finding] = field(default_factory=list)
 
     @property
     def n_clips(self) -> int:
@@ -107,4 +111,6 @@ def is_complete(folder: Path) -> bool:
 
 def read_report(folder: Path) -> Report:
     data = json.loads((folder / REPORT_NAME).read_text(encoding="utf-8"))
-    return Report(**{**data, "findings": [Finding(**item) for item in data["findings"]]})
+    lists = ("findings", "changes")
+    found = {name: [Finding(**item) for item in data.get(name, [])] for name in lists}
+    return Report(**{**data, **found})

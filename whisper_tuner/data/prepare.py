@@ -47,10 +47,16 @@ def prepare(
     try:
         (work_dir / CLIPS_DIR_NAME).mkdir()
         report = _fill(work_dir, candidates, count_tokens, seed, on_progress)
+        shutil.rmtree(before_dir(dataset_dir), ignore_errors=True)
         put_in_place(dataset_dir, work_dir)
     finally:
         shutil.rmtree(work_dir, ignore_errors=True)
     return report
+
+
+def before_dir(dataset_dir: Path) -> Path:
+    """Where a dataset is kept as it was before its first fix (`fixes.py`)."""
+    return dataset_dir.with_name(f"{dataset_dir.name}-before")
 
 
 def clean_text(text: str) -> str:

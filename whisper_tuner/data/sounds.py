@@ -3,7 +3,7 @@
 A dataset without it, of an older version or from a private copy, is measured anew.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -51,6 +51,16 @@ def read_sounds(folder: Path) -> dict[str, Sound]:
             data["id"].tolist(), zip(words, loud, strict=False), *columns, strict=False
         )
     }
+
+
+def read_columns(folder: Path, names: Sequence[str]) -> dict[str, tuple]:
+    """Only these numbers of every clip, by its id, which is faster; nothing when there are none."""
+    path = folder / SOUNDS_NAME
+    if not path.exists():
+        return {}
+    with np.load(path, allow_pickle=False) as file:
+        rows = zip(*(file[name].tolist() for name in names), strict=True)
+        return dict(zip(file["id"].tolist(), rows, strict=True))
 
 
 def sounds_of(folder: Path, clips: Iterable[Clip]) -> dict[str, Sound]:

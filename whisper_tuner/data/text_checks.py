@@ -10,7 +10,7 @@ from functools import cache
 from whisper_tuner.data.clips import Clip, Finding
 from whisper_tuner.data.sound_checks import JUDGED_FROM_S, Sound
 
-MIN_STYLED = 10  # clips; with fewer there is no habit that one could break
+MIN_STYLED = 20  # clips; with fewer there is no habit that one could break
 MIN_LETTERS = 3  # to tell a script or a habit by
 MIN_LETTERS_LOUD = 6  # all in capitals: more than an abbreviation
 N_SHOWN = 10  # different characters that a finding shows
@@ -34,6 +34,8 @@ BEFORE_STOP = re.compile(r"\s+([,.])")  # French has a space before the others
 LOST = "\N{REPLACEMENT CHARACTER}"
 SPOKEN_SIGNS = frozenset("°№")  # "other symbols" that one reads out
 COMPATIBLE = re.compile("[\ufb00-\ufb06\uff01-\uff5e\ufb50-\ufdff\ufe70-\ufefc]")
+FULL_STOPS = {"CJK": "。", "DEVANAGARI": "।", "BENGALI": "।", "ARMENIAN": "։", "ETHIOPIC": "።"}
+STOPS = ".,;:!?…。，、；：！？।॥։።؟؛،-–—"
 DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2015\u2043\u2212"), "-")
 QUOTES = str.maketrans("‘’‚‛“”„‟´`", "''''\"\"\"\"''")
 ODD_MARKS = frozenset("´`\ufe0f") | {chr(code) for code in DASHES}
@@ -146,7 +148,7 @@ def speech_rate(clip: Clip, sound: Sound) -> Finding | None:
     """More words or letters than one can say in that time, or far fewer than anybody would."""
     sound_s = max(clip.duration_s - sound.lead_s - sound.tail_s, 0.1)
     words_per_s = len(clip.text.split()) / clip.duration_s
-    letters_per_s = _length(clip.text) / sound_s
+    letters_per_s = speech_length(clip.text) / sound_s
     is_word = clip.duration_s < JUDGED_FROM_S
     if words_per_s > MAX_WORDS_PER_S or (not is_word and letters_per_s > MAX_LETTERS_PER_S):
         per_s = {"words_per_s": round(words_per_s), "letters_per_s": round(letters_per_s)}
@@ -156,7 +158,7 @@ def speech_rate(clip: Clip, sound: Sound) -> Finding | None:
     return None
 
 
-def _length(text: str) -> float:
+def speech_length(text: str) -> float:
     """In letters of an alphabet: a Chinese one counts as three, a digit as five."""
     letters = sum(DENSITY if script(c) in DENSE_SCRIPTS else 1 for c in text if c.isalpha())
     return letters + DIGIT_LETTERS * sum(char.isdigit() for char in text)
@@ -201,6 +203,25 @@ def _casing(text: str) -> str:
     return "casing_sentence" if any(map(str.isupper, cased)) else "casing_lower"
 
 
+def recase(text: str, usual: str) -> str:
+    """In the casing that is usual: the code of a habit."""
+    if usual == "casing_upper":
+        return text.upper()
+    lower = text.lower() if text.isupper() or usual == "casing_lower" else text
+    return lower[:1].upper() + lower[1:] if usual == "casing_sentence" else lower
+
+
+def add_stop(text: str) -> str:
+    """With the full stop of its script at the end."""
+    last = next((script(char) for char in reversed(text) if char.isalpha()), "")
+    return text + FULL_STOPS.get(last, ".")
+
+
+def remove_stop(text: str) -> str:
+    """Without the marks at its end; quotes and brackets stay when they close what was opened."""
+    return text.rstrip(STOPS + " ")
+
+
 def _quotes(text: str) -> str:
     curly, straight = any(char in "‘’“”" for char in text), any(char in "'\"" for char in text)
     return "" if curly == straight else "quotes_curly" if curly else "quotes_straight"
@@ -217,7 +238,7 @@ HABITS = (_end, _casing, _quotes, _numbers)
 
 def unlike_others(clips: Sequence[Clip], habit_of: Callable[[str], str]) -> list[Finding]:
     """Transcripts that break the habit of most, in one of `HABITS`: the code is their own habit."""
-    habits = {clip.name: habit_of(clip.text) for clip in clips}
+    habits = {clip.name: habit_of(strip_markup(clip.text)) for clip in clips}
     common = Counter(habit for habit in habits.values() if habit)
     if common.total() < MIN_STYLED or len(common) < 2:
         return []

@@ -15,6 +15,7 @@ from whisper_tuner.errors import TunerError
 from whisper_tuner.locales import text
 from whisper_tuner.runs.folder import Run, default_root
 from whisper_tuner.ui import fragments, views
+from whisper_tuner.ui.doctor_corner import DoctorCorner
 from whisper_tuner.ui.language import label, static_html
 from whisper_tuner.ui.restore_corner import RestoreCorner
 from whisper_tuner.ui.session import PRIVATE, QUIET, Page, Redraw, Updates, find_run, has_dataset
@@ -65,6 +66,7 @@ class DataStep:
         self.restore = RestoreCorner(page)
         self.notice = gr.HTML(elem_id="data-notice")
         self.summary = gr.HTML(elem_id="data-summary")
+        self.doctor = DoctorCorner(page)
         with gr.Column(visible=False) as self.found:
             with gr.Row():
                 choices = [(label(f"page_filter_{name}"), name) for name in FILTERS]
@@ -92,6 +94,7 @@ class DataStep:
             self.found,
             self.table,
             self.forward,
+            *self.doctor.outputs,
         ]
 
     def show(self, lang: str, run: Run | None, shown: str, sought: str) -> Updates:
@@ -100,7 +103,8 @@ class DataStep:
         if not has_dataset(run):
             html = views.paragraph(text("data_empty", lang), "empty")
             hidden = gr.Column(visible=False)
-            return {**tabs, self.summary: html, self.found: hidden, self.more: hidden}
+            hidden = {self.found: hidden, self.more: hidden, **self.doctor.hide()}
+            return {**tabs, self.summary: html, **hidden}
         clips, report = read_clips(run.dataset_dir), read_report(run.dataset_dir)
         html = views.data_summary(clips, report, lang)
         if run.spec_path.exists():
@@ -108,6 +112,7 @@ class DataStep:
         rows = views.clip_rows(clips, report, lang, shown, sought)
         return {
             **tabs,
+            **self.doctor.show(lang, run, clips, report),
             self.more: gr.Column(visible=can_be_added_to(run)),
             self.more_text: views.paragraph(text("data_add", lang), "note"),
             self.summary: html,
@@ -136,6 +141,7 @@ class DataStep:
         ):
             then_redraw(prepared).then(None, js=SHOW_RESULT_JS)
         self.restore.wire(then_redraw, self.archive)
+        self.doctor.wire(then_redraw)
         self.archive.upload(
             self.find_language, [page.lang, self.archive], [self.archive_language], **PRIVATE
         )

@@ -1,4 +1,4 @@
-"""A curve as inline SVG: drawn anew every second without flicker, in the page's own colours.
+"""Curves and histograms as inline SVG: drawn anew without flicker, in the page's own colours.
 
 Gradio's own line plot fails in the browser when it is updated on a step that is not in view.
 """
@@ -9,6 +9,8 @@ from html import escape
 WIDTH, HEIGHT = 360, 170  # units of the drawing; the page scales it to its width
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 10, 22  # room for the numbers at the axes
 N_TICKS = 4
+N_BARS = 12
+MAX_EDGES = 8  # numbers below a histogram
 
 Point = tuple[float, float]
 
@@ -47,6 +49,50 @@ def curve(title: str, points: list[Point], unit: str = "") -> str:
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{told}">'
         f'{"".join(parts)}<polyline points="{path}"/>{end}</svg></figure>'
     )
+
+
+def histogram(title: str, values: list[float], unit: str = "") -> str:
+    """A figure with a bar for every range of values; empty when there is none."""
+    if not values:
+        return ""
+    edges, counts = bins(values)
+    step = (WIDTH - LEFT - RIGHT) / len(counts)
+    down = HEIGHT - BOTTOM
+    parts = [f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{down}" y2="{down}"/>']
+    for i, count in enumerate(counts):
+        height = (down - TOP) * count / max(counts)
+        told = escape(f"{edges[i]:g} – {edges[i + 1]:g}{unit}: {count}")
+        parts.append(
+            f'<rect x="{LEFT + i * step + 1:.1f}" y="{down - height:.1f}" width="{step - 2:.1f}"'
+            f' height="{height:.1f}"><title>{told}</title></rect>'
+        )
+    every = -(-len(edges) // MAX_EDGES)
+    parts += [
+        f'<text x="{LEFT + i * step:.1f}" y="{HEIGHT - 6}" text-anchor="middle">{edge:g}</text>'
+        for i, edge in enumerate(edges)
+        if i % every == 0
+    ]
+    parts.append(f'<text x="{LEFT - 6}" y="{TOP + 8}" text-anchor="end">{max(counts)}</text>')
+    low, middle, high = min(values), sorted(values)[len(values) // 2], max(values)
+    told = escape(f"{title}: {low:.1f} … {middle:.1f} … {high:.1f}{unit}")
+    return (
+        f'<figure class="curve"><figcaption>{escape(title)}</figcaption>'
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{told}">'
+        f"{''.join(parts)}</svg></figure>"
+    )
+
+
+def bins(values: list[float]) -> tuple[list[float], list[int]]:
+    """Round edges around all values, and how many lie between each two."""
+    marks = ticks(min(values), max(values), N_BARS)
+    step = marks[1] - marks[0] if len(marks) > 1 else 1.0
+    first = math.floor(min(values) / step)
+    last = max(first + 1, math.floor(max(values) / step) + 1)
+    edges = [round(i * step, 10) for i in range(first, last + 1)]
+    counts = [0] * (len(edges) - 1)
+    for value in values:
+        counts[min(math.floor(value / step) - first, len(counts) - 1)] += 1
+    return edges, counts
 
 
 def ticks(low: float, high: float, n: int = N_TICKS) -> list[float]:

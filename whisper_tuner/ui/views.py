@@ -87,13 +87,13 @@ def _problem_counts(clips: list[Clip], report: Report, lang: str) -> str:
 def clip_rows(
     clips: list[Clip], report: Report, lang: str, shown: str = "all", sought: str = ""
 ) -> list[list[str]]:
-    """A row for every clip: refused ones first, then those with problems, then the others.
+    """A row for every clip: refused ones first, then those with problems or fixes, then the others.
 
     `shown` is "all", "problems", "train" or "test"; `sought` must be in the row, in any case.
     """
     problems: dict[str, list[str]] = {}
     general = general_findings(clips, report)
-    for finding in report.findings:
+    for finding in (*report.findings, *report.changes):
         if finding not in general:
             problems.setdefault(finding.clip, []).append(finding_sentence(finding, lang))
     refused = dict.fromkeys(item.clip for item in report.findings if item.refused)
@@ -190,7 +190,7 @@ def training_status(status: Status, records: list[Record], lang: str, now_s: flo
         tiles.append(("tile_elapsed", duration(max(0.0, ended_s - _start_s(records)))))
     if step and status.state == "training":
         tiles.append(("tile_remaining", duration(step.remaining_s)))
-    return html + _tiles(tiles, lang)
+    return html + tile_list(tiles, lang)
 
 
 def progress(status: Status, records: list[Record], lang: str) -> str:
@@ -221,7 +221,7 @@ def _start_s(records: list[Record]) -> float:
     return queued[-1] if queued else records[0].time_s
 
 
-def _tiles(tiles: list[tuple[str, str]], lang: str) -> str:
+def tile_list(tiles: list[tuple[str, str]], lang: str) -> str:
     cells = "".join(
         f"<div><dt>{escape(text(key, lang))}</dt><dd>{escape(value)}</dd></div>"
         for key, value in tiles

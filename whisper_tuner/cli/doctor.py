@@ -1,0 +1,45 @@
+"""The commands about a run's recordings: what the doctor found, and the fixes."""
+
+import argparse
+from dataclasses import asdict
+
+from whisper_tuner import steps
+from whisper_tuner.cli.commands import open_run
+from whisper_tuner.cli.telling import say, say_findings, say_json, say_some
+from whisper_tuner.data.clips import Report, read_clips, read_report
+from whisper_tuner.data.summary import Summary, groups, summarise
+from whisper_tuner.errors import InputError
+from whisper_tuner.locales import text
+from whisper_tuner.narrate import duration, finding_sentence
+from whisper_tuner.runs.folder import Run
+
+N_SHOWN = 10  # findings of a kind in the terminal; --json has all
+
+
+def check(options: argparse.Namespace) -> int:
+    run = open_run(options.run)
+    if not run.dataset_dir.exists():
+        raise InputError("dataset_missing", run=run.id)
+    if options.fix:
+        steps.fix(run, options.fix)
+    elif options.undo:
+        steps.undo_fixes(run)
+    report, clips = read_report(run.dataset_dir), read_clips(run.dataset_dir)
+    summary = summarise(run.dataset_dir, clips)
+    if options.json:
+        kinds = [{"code": g.code, "n": len(g.findings), "fix": g.fix} for g in groups(report)]
+        say_json({"run": run.id, "summary": asdict(summary), "kinds": kinds, **asdict(report)})
+    else:
+        _say(run, summary, report)
+    return 0
+
+
+def _say(run: Run, summary: Summary, report: Report) -> None:
+    key = "cli_summary" if summary.has_words else "cli_summary_characters"
+    counts = {**asdict(summary), "time": duration(summary.total_s)}
+    say(text(key, **counts))
+    say(text(summary.enough))
+    say_findings(report, N_SHOWN, run)
+    if report.changes:
+        say("")
+        say_some([finding_sentence(change) for change in report.changes], N_SHOWN)

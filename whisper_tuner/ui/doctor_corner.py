@@ -1,0 +1,113 @@
+"""Step 1, below the summary: what was found, worst first, each kind with a button that fixes it."""
+
+from functools import partial
+from html import escape
+
+import gradio as gr
+
+from whisper_tuner import steps
+from whisper_tuner.data.clips import Clip, Report
+from whisper_tuner.data.fixes import can_undo
+from whisper_tuner.data.summary import Group, Summary, groups, summarise
+from whisper_tuner.errors import TunerError
+from whisper_tuner.locales import text
+from whisper_tuner.narrate import duration, finding_sentence
+from whisper_tuner.runs.folder import Run
+from whisper_tuner.ui import views
+from whisper_tuner.ui.language import label
+from whisper_tuner.ui.plot import histogram
+from whisper_tuner.ui.session import PRIVATE, Page, Redraw, Updates, open_run
+
+MAX_GROUPS = 12  # kinds of findings with a button; there are seldom more, and the table has all
+N_SHOWN = 3  # findings of a kind
+
+
+class DoctorCorner:
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.summary = gr.HTML(elem_id="doctor-summary")
+        self.codes = gr.State([])
+        self.rows: list[tuple[gr.Row, gr.HTML, gr.Button]] = []
+        for _ in range(MAX_GROUPS):
+            with gr.Row(visible=False, elem_classes="finding") as row:
+                told = gr.HTML(elem_classes="grow")
+                button = gr.Button("", size="sm", scale=0)
+            self.rows.append((row, told, button))
+        self.undo = gr.Button(label("page_undo_fixes"), visible=False, size="sm")
+        self.notice = gr.HTML(elem_id="doctor-notice")
+        self.outputs = [self.summary, self.codes, self.undo]
+        self.outputs += [part for row in self.rows for part in row]
+
+    def show(self, lang: str, run: Run, clips: list[Clip], report: Report) -> Updates:
+        """What the run's folder says; buttons only as long as the recordings may change."""
+        found = groups(report)[:MAX_GROUPS]
+        is_open = not run.spec_path.exists() and not run.start_dir.exists()
+        updates: Updates = {
+            self.summary: summary_html(summarise(run.dataset_dir, clips), lang) if clips else "",
+            self.codes: [group.code for group in found],
+            self.undo: gr.Button(visible=is_open and can_undo(run.dataset_dir)),
+        }
+        for i, (row, told, button) in enumerate(self.rows):
+            group = found[i] if i < len(found) else None
+            updates[row] = gr.Row(visible=group is not None)
+            updates[told] = group_html(group, lang) if group else ""
+            can_fix = bool(group and group.fix and is_open)
+            name = text(f"fix_{group.fix}", lang, n=len(group.findings)) if can_fix else ""
+            updates[button] = gr.Button(name, visible=can_fix)
+        return updates
+
+    def hide(self) -> Updates:
+        hidden: Updates = {row: gr.Row(visible=False) for row, _, _ in self.rows}
+        return {**hidden, self.summary: "", self.undo: gr.Button(visible=False)}
+
+    def wire(self, then_redraw: Redraw) -> None:
+        given = [self.page.lang, self.page.run_id, self.codes]
+        for i, (_, _, button) in enumerate(self.rows):
+            then_redraw(button.click(partial(fix, i), given, self.notice, **PRIVATE))
+        then_redraw(self.undo.click(undo, given[:2], self.notice, **PRIVATE))
+
+
+def fix(i: int, lang: str, run_id: str, codes: list[str]) -> str:
+    """`codes`: of the kinds as they are shown, so that nothing else is fixed than what was seen."""
+    try:
+        steps.fix(open_run(run_id), codes[i])
+    except TunerError as error:
+        return views.paragraph(error.sentence(lang), "problem")
+    return ""
+
+
+def undo(lang: str, run_id: str) -> str:
+    try:
+        steps.undo_fixes(open_run(run_id))
+    except TunerError as error:
+        return views.paragraph(error.sentence(lang), "problem")
+    return ""
+
+
+def summary_html(summary: Summary, lang: str) -> str:
+    tiles = [
+        ("tile_clips", str(summary.n_clips)),
+        ("tile_minutes", duration(summary.total_s)),
+        ("tile_speakers", str(summary.n_speakers or "–")),
+        ("tile_sentences", str(summary.n_sentences)),
+        ("tile_words" if summary.has_words else "tile_characters", str(summary.n_words)),
+    ]
+    figures = (
+        histogram(text("plot_seconds", lang), summary.seconds)
+        + histogram(text("plot_levels", lang), summary.levels_db)
+        + histogram(text("plot_rates", lang), summary.letters_per_s)
+    )
+    enough = views.paragraph(text(summary.enough, lang))
+    return views.tile_list(tiles, lang) + enough + f'<div class="curves">{figures}</div>'
+
+
+def group_html(group: Group, lang: str) -> str:
+    """How many there are, and what the first few are about."""
+    shown = [finding_sentence(finding, lang) for finding in group.findings[:N_SHOWN]]
+    more = len(group.findings) - len(shown)
+    lines = "".join(f"<p>{escape(sentence)}</p>" for sentence in shown)
+    if more:
+        lines += f'<p class="sentence note">{escape(text("findings_more", lang, n=more))}</p>'
+    kind = "findings_refused" if group.findings[0].refused else "findings_odd"
+    count = escape(text(kind, lang, n=len(group.findings)))
+    return f'<p class="count">{count}</p>{lines}'
