@@ -2,6 +2,8 @@
 
 from whisper_tuner.config import LoraSettings
 from whisper_tuner.data.clips import Finding
+from whisper_tuner.data.doctor import CODES
+from whisper_tuner.data.summary import Group
 from whisper_tuner.locales import text
 from whisper_tuner.model.catalogue import base_model
 from whisper_tuner.model.planner import Plan
@@ -62,6 +64,14 @@ def finding_sentence(finding: Finding, lang: str = "en") -> str:
         why = Finding(params["why"], finding.clip, False, finding.row, params["evidence"])
         params["reason"] = finding_sentence(why, lang)
     return text(finding.code, lang, **params)
+
+
+def kind_sentence(group: Group, lang: str = "en") -> str:
+    """What one kind of findings is about, and how many there are."""
+    first = group.findings[0]
+    is_told_of = group.code in CODES or group.code == "left_out"
+    kind = group.code if is_told_of else "refused" if first.refused else "note"
+    return f"{text(f'kind_{kind}', lang)}: {len(group.findings)}"
 
 
 def rough_duration(seconds: float, lang: str = "en") -> str:

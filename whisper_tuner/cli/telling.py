@@ -8,7 +8,7 @@ from dataclasses import asdict
 from whisper_tuner.data.clips import Report
 from whisper_tuner.data.summary import groups
 from whisper_tuner.locales import text
-from whisper_tuner.narrate import event_sentence, finding_sentence, status_sentence
+from whisper_tuner.narrate import event_sentence, finding_sentence, kind_sentence, status_sentence
 from whisper_tuner.runs import jobs
 from whisper_tuner.runs.caretaker import look_after
 from whisper_tuner.runs.events import Record, read_events
@@ -29,8 +29,7 @@ def say_findings(report: Report, n_shown: int, run: Run | None = None) -> None:
     """
     say_some([finding_sentence(finding) for finding in report.findings if not finding.clip], 0)
     for group in groups(report):
-        kind = "findings_refused" if group.findings[0].refused else "findings_odd"
-        say(f"{text(kind, n=len(group.findings))}  [{group.code}]")
+        say(f"{kind_sentence(group)}  [{group.code}]")
         say_some([f"  {finding_sentence(finding)}" for finding in group.findings], n_shown)
         if run and group.fix and not run.spec_path.exists():
             what = text(f"fix_{group.fix}", n=len(group.findings))

@@ -184,6 +184,8 @@ def _reworded(
 ) -> Clip | None:
     """None when no word is left, or too many tokens are."""
     text = change(clip.text, finding.params.get("usual", ""))
+    if text == clip.text:
+        return clip
     n_tokens = work.count_tokens(text)
     if not sentence_key(text) or n_tokens > MAX_TOKENS:
         return None

@@ -208,7 +208,9 @@ def recase(text: str, usual: str) -> str:
     if usual == "casing_upper":
         return text.upper()
     lower = text.lower() if text.isupper() or usual == "casing_lower" else text
-    return lower[:1].upper() + lower[1:] if usual == "casing_sentence" else lower
+    first = next((i for i, char in enumerate(lower) if char.isalpha()), 0)
+    is_sentence = usual == "casing_sentence"
+    return lower[:first] + lower[first:][:1].upper() + lower[first + 1 :] if is_sentence else lower
 
 
 def add_stop(text: str) -> str:

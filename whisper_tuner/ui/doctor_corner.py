@@ -11,7 +11,7 @@ from whisper_tuner.data.fixes import can_undo
 from whisper_tuner.data.summary import Group, Summary, groups, summarise
 from whisper_tuner.errors import TunerError
 from whisper_tuner.locales import text
-from whisper_tuner.narrate import duration, finding_sentence
+from whisper_tuner.narrate import duration, finding_sentence, kind_sentence
 from whisper_tuner.runs.folder import Run
 from whisper_tuner.ui import views
 from whisper_tuner.ui.language import label
@@ -108,6 +108,4 @@ def group_html(group: Group, lang: str) -> str:
     lines = "".join(f"<p>{escape(sentence)}</p>" for sentence in shown)
     if more:
         lines += f'<p class="sentence note">{escape(text("findings_more", lang, n=more))}</p>'
-    kind = "findings_refused" if group.findings[0].refused else "findings_odd"
-    count = escape(text(kind, lang, n=len(group.findings)))
-    return f'<p class="count">{count}</p>{lines}'
+    return f'<p class="count">{escape(kind_sentence(group, lang))}</p>{lines}'

@@ -69,7 +69,7 @@ def histogram(title: str, values: list[float], unit: str = "") -> str:
     every = -(-len(edges) // MAX_EDGES)
     parts += [
         f'<text x="{LEFT + i * step:.1f}" y="{HEIGHT - 6}" text-anchor="middle">{edge:g}</text>'
-        for i, edge in enumerate(edges)
+        for i, edge in enumerate(edges[:-1])
         if i % every == 0
     ]
     parts.append(f'<text x="{LEFT - 6}" y="{TOP + 8}" text-anchor="end">{max(counts)}</text>')

@@ -181,6 +181,7 @@ def test_every_fix_is_known_and_has_a_name():
     [
         ("COME VA?", "casing_sentence", "Come va?"),
         ("come sta Anna", "casing_sentence", "Come sta Anna"),
+        ("... «poi basta»", "casing_sentence", "... «Poi basta»"),
         ("Come sta Anna", "casing_lower", "come sta anna"),
         ("come", "casing_upper", "COME"),
     ],

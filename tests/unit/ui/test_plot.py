@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from whisper_tuner.ui.plot import HEIGHT, WIDTH, curve, ticks
+from whisper_tuner.ui.plot import HEIGHT, WIDTH, bins, curve, histogram, ticks
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,26 @@ def test_one_point_is_no_curve():
 def test_title_and_ends_are_there_for_who_cannot_see_it():
     html = curve("WER & more", [(0, 50.0), (5, 12.5)], "%")
     assert 'aria-label="WER &amp; more: 50% → 12.5%"' in html
+
+
+@pytest.mark.parametrize(
+    ("values", "edges", "counts"),
+    [
+        ([0.5, 1.5, 1.6, 1.9], [0.4, 0.6, 0.8, 1, 1.2, 1.4, 1.6, 1.8, 2], None),
+        ([3.0], [3, 4], [1]),
+        ([-3.0, -1.0], None, None),
+    ],
+)
+def test_every_value_is_in_one_bin(values, edges, counts):
+    found_edges, found_counts = bins(values)
+    assert sum(found_counts) == len(values) and len(found_edges) == len(found_counts) + 1
+    assert found_edges[0] <= min(values) and max(values) <= found_edges[-1]
+    assert edges is None or found_edges == edges
+    assert counts is None or found_counts == counts
+
+
+def test_a_histogram_says_what_it_shows():
+    svg = histogram("Length <s>", [1.0, 2.0, 2.1, 9.0], " s")
+    assert 'aria-label="Length &lt;s&gt;: 1.0 … 2.1 … 9.0 s"' in svg
+    assert "<title>2 – 3 s: 2</title>" in svg and "nan" not in svg
+    assert histogram("Nothing", []) == ""

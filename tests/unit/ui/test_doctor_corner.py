@@ -1,0 +1,35 @@
+"""What the page says of findings: escaped, counted, and the first few of each kind."""
+
+from whisper_tuner.data.clips import Clip, Finding
+from whisper_tuner.data.summary import Group, summarise
+from whisper_tuner.ui.doctor_corner import N_SHOWN, group_html, summary_html
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+def test_a_kind_names_the_first_few_and_counts_the_rest():
+    found = [Finding("audio_noisy", f"{i}.wav", False, None, {"decibels": 9}) for i in range(7)]
+    html = group_html(Group("audio_noisy", found, "drop"), "en")
+    assert "Noise: 7" in html and "and 4 more like this" in html
+    assert html.count(".wav is noisy") == N_SHOWN
+    assert "噪声: 7" in group_html(Group("audio_noisy", found, "drop"), "zh")
+
+
+def test_hostile_names_and_texts_are_escaped():
+    found = [Finding("transcript_markup", HOSTILE, False, None, {"found": HOSTILE})]
+    html = group_html(Group("transcript_markup", found, "markup"), "en")
+    assert "<script" not in html and html.count("&lt;script&gt;") == 2
+
+
+def test_left_out_and_refused_have_names_of_their_own():
+    why = {"why": "audio_noisy", "evidence": {"decibels": 3}}
+    html = group_html(Group("left_out", [Finding("left_out", "a", True, None, why)], ""), "en")
+    assert "Left out by you: 1" in html and "a is noisy" in html
+    refused = [Finding("audio_silent", "a", True, None, {"file": "a"})]
+    assert "Not used: 1" in group_html(Group("audio_silent", refused, ""), "en")
+
+
+def test_the_summary_draws_only_what_was_measured(tmp_path):
+    clip = Clip("1", "clips/1.flac", "una frase", "a.wav", 2.0, 3, "train")
+    html = summary_html(summarise(tmp_path, [clip]), "en")
+    assert html.count("<svg") == 1 and "Different words" in html and "see that everything" in html
