@@ -23,7 +23,7 @@ from whisper_tuner.errors import InputError, RunError
 from whisper_tuner.model import planner
 from whisper_tuner.model.catalogue import base_model, check_language
 from whisper_tuner.model.locate import token_counter
-from whisper_tuner.publish import hub, package
+from whisper_tuner.publish import hub, package, recordings
 from whisper_tuner.publish.space import find_space
 from whisper_tuner.restore import restore as restore
 from whisper_tuner.runs import disk, jobs, locks, queue, start
@@ -206,6 +206,11 @@ def undo_fixes(run: Run) -> Report:
     with _changing_data(run):
         _refuse_new_data(run)
         return fixes.undo(run.dataset_dir)
+
+
+def export_dataset(run: Run, target: Path | None = None) -> recordings.Exported:
+    """The checked recordings and their table as one ZIP; those of Common Voice stay here."""
+    return recordings.zip_recordings(run, target)
 
 
 @contextmanager

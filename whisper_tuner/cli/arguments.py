@@ -6,7 +6,7 @@ from pathlib import Path
 
 from whisper_tuner import __version__
 from whisper_tuner.cli import commands
-from whisper_tuner.cli.doctor import check
+from whisper_tuner.cli.doctor import check, export_data
 from whisper_tuner.cli.further import further
 from whisper_tuner.config import METRICS, PRECISIONS, WINDOWS, LoraSettings, TrainConfig
 from whisper_tuner.data.fixes import FIXES
@@ -43,6 +43,10 @@ def parser() -> argparse.ArgumentParser:
         "--fix", choices=FIXES, metavar="CODE", help="put all clips with this finding right"
     )
     changing.add_argument("--undo", action="store_true", help="take all fixes back")
+
+    sub = command("export-data", export_data, "write a run's checked recordings into a ZIP")
+    sub.add_argument("run", help="a run's id or folder")
+    sub.add_argument("file", type=Path, help="the ZIP to write")
 
     _train_arguments(command("train", commands.train, "train a prepared run and measure it"))
 

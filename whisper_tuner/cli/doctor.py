@@ -1,4 +1,4 @@
-"""The commands about a run's recordings: what the doctor found, and the fixes."""
+"""The commands about a run's recordings: what the doctor found, the fixes, the ZIP."""
 
 import argparse
 from dataclasses import asdict
@@ -43,3 +43,15 @@ def _say(run: Run, summary: Summary, report: Report) -> None:
     if report.changes:
         say("")
         say_some([finding_sentence(change) for change in report.changes], N_SHOWN)
+
+
+def export_data(options: argparse.Namespace) -> int:
+    run = open_run(options.run)
+    exported = steps.export_dataset(run, options.file)
+    if options.json:
+        say_json({"run": run.id, **asdict(exported), "path": str(exported.path)})
+        return 0
+    say(text("cli_exported", file=str(exported.path), n=exported.n_clips))
+    if exported.n_left_out:
+        say(text("export_left_out", n=exported.n_left_out))
+    return 0

@@ -81,14 +81,15 @@ def zip_adapter(run: Run) -> Path:
         # Stored, not deflated: float weights hardly shrink, and zlib's bytes differ by version.
         with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
             for file_name, content in files.items():
-                _add(archive, file_name, content)
+                add_file(archive, file_name, content)
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
     return target
 
 
-def _add(archive: zipfile.ZipFile, name: str, content: Path | bytes) -> None:
+def add_file(archive: zipfile.ZipFile, name: str, content: Path | bytes) -> None:
+    """Always with the same date and rights, so that the same files give the same bytes."""
     info = zipfile.ZipInfo(name, EARLIEST_ZIP_DATE)
     info.external_attr = READABLE_FILE
     archive.writestr(info, content if isinstance(content, bytes) else content.read_bytes())

@@ -1,4 +1,6 @@
-"""Step 1, below the summary: what was found, worst first, each kind with a button that fixes it."""
+"""Step 1, below the summary: what was found, worst first, each kind with a button that fixes it;
+and the recordings as they now are, to take away.
+"""
 
 from functools import partial
 from html import escape
@@ -6,7 +8,7 @@ from html import escape
 import gradio as gr
 
 from whisper_tuner import steps
-from whisper_tuner.data.clips import Clip, Report
+from whisper_tuner.data.clips import COMMON_VOICE, Clip, Report
 from whisper_tuner.data.fixes import can_undo
 from whisper_tuner.data.summary import Group, Summary, groups, summarise
 from whisper_tuner.errors import TunerError
@@ -33,19 +35,23 @@ class DoctorCorner:
                 told = gr.HTML(elem_classes="grow")
                 button = gr.Button("", size="sm", scale=0)
             self.rows.append((row, told, button))
-        self.undo = gr.Button(label("page_undo_fixes"), visible=False, size="sm")
+        with gr.Row():
+            self.undo = gr.Button(label("page_undo_fixes"), visible=False, size="sm")
+            self.export = gr.Button(label("page_export_data"), visible=False, size="sm")
         self.notice = gr.HTML(elem_id="doctor-notice")
-        self.outputs = [self.summary, self.codes, self.undo]
+        self.outputs = [self.summary, self.codes, self.undo, self.export]
         self.outputs += [part for row in self.rows for part in row]
 
     def show(self, lang: str, run: Run, clips: list[Clip], report: Report) -> Updates:
         """What the run's folder says; buttons only as long as the recordings may change."""
         found = groups(report)[:MAX_GROUPS]
+        can_share = any(clip.source != COMMON_VOICE for clip in clips)
         is_open = not run.spec_path.exists() and not run.start_dir.exists()
         updates: Updates = {
             self.summary: summary_html(summarise(run.dataset_dir, clips), lang) if clips else "",
             self.codes: [group.code for group in found],
             self.undo: gr.Button(visible=is_open and can_undo(run.dataset_dir)),
+            self.export: gr.Button(visible=can_share, link=f"recordings/{run.id}"),
         }
         for i, (row, told, button) in enumerate(self.rows):
             group = found[i] if i < len(found) else None
@@ -58,7 +64,8 @@ class DoctorCorner:
 
     def hide(self) -> Updates:
         hidden: Updates = {row: gr.Row(visible=False) for row, _, _ in self.rows}
-        return {**hidden, self.summary: "", self.undo: gr.Button(visible=False)}
+        buttons = {button: gr.Button(visible=False) for button in (self.undo, self.export)}
+        return {**hidden, **buttons, self.summary: ""}
 
     def wire(self, then_redraw: Redraw) -> None:
         given = [self.page.lang, self.page.run_id, self.codes]

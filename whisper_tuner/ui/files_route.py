@@ -1,8 +1,11 @@
-"""Two addresses beside Gradio's: the sound of one clip, and the adapter as a ZIP.
+"""Addresses beside Gradio's: the sound of one clip; the adapter, and the recordings, as a ZIP.
 
-Both need the id of a run, which cannot be guessed, and give out nothing but what is named here.
+All need the id of a run, which cannot be guessed, and give out nothing but what is named here.
 Gradio's own file serving would copy every file into a cache that is open to all visitors.
 """
+
+from collections.abc import Callable
+from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
@@ -11,6 +14,7 @@ from starlette.routing import Route
 from whisper_tuner import steps
 from whisper_tuner.data.clips import read_clips
 from whisper_tuner.errors import TunerError
+from whisper_tuner.runs.folder import Run
 from whisper_tuner.ui.session import find_run, has_dataset
 
 NOT_FOUND = 404
@@ -28,14 +32,27 @@ def clip(request: Request) -> Response:
 
 def adapter(request: Request) -> Response:
     """The finished adapter of a run, packed on demand."""
+    return _packed(request, steps.download)
+
+
+def recordings(request: Request) -> Response:
+    """The checked recordings of a run with their table, packed on demand."""
+    return _packed(request, lambda run: steps.export_dataset(run).path)
+
+
+def _packed(request: Request, pack: Callable[[Run], Path]) -> Response:
     run = find_run(request.path_params["run_id"])
     if run is None:
         return PlainTextResponse("There is no such run.", NOT_FOUND)
     try:
-        path = steps.download(run)
+        path = pack(run)
     except TunerError as error:
         return PlainTextResponse(error.sentence(), NOT_FOUND)
     return FileResponse(path, media_type="application/zip", filename=path.name)
 
 
-ROUTES = [Route("/clip/{run_id}/{clip_id}", clip), Route("/adapter/{run_id}", adapter)]
+ROUTES = [
+    Route("/clip/{run_id}/{clip_id}", clip),
+    Route("/adapter/{run_id}", adapter),
+    Route("/recordings/{run_id}", recordings),
+]

@@ -37,3 +37,9 @@ def test_nothing_of_unknown_runs_is_served(client, run_id):
 def test_a_run_without_adapter_has_none_to_download(client, prepared):
     answer = client.get(f"/adapter/{prepared.id}")
     assert answer.status_code == 404 and "no finished adapter" in answer.text
+
+
+def test_the_recordings_are_packed_on_demand(client, prepared):
+    answer = client.get(f"/recordings/{prepared.id}")
+    assert answer.status_code == 200 and answer.content[:2] == b"PK"
+    assert client.get("/recordings/20260101-000000-0123456789abcdef").status_code == 404
