@@ -109,7 +109,10 @@ def measured(work: Callable[[], dict]) -> dict:
 def prepare(run: Run, source: Path) -> dict:
     def work() -> dict:
         report = steps.prepare(run, [source])
-        return {"audio_s": report.train_s + report.test_s, "n_findings": len(report.findings)}
+        return {
+            "audio_s": report.train_s + report.test_s,
+            "n_refused": sum(f.refused for f in report.findings),
+        }
 
     return measured(work)
 

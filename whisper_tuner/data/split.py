@@ -10,6 +10,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from types import MappingProxyType
 
 from whisper_tuner.data.clips import Clip, Finding
@@ -25,6 +26,7 @@ Copies = Mapping[str, str]  # by the id of each clip of which there are copies, 
 NO_COPIES: Copies = MappingProxyType({})
 
 
+@lru_cache(maxsize=1 << 15)  # asked for the same texts by split, doctor and page
 def sentence_key(text: str) -> str:
     """What makes two transcripts the same sentence: no case, no punctuation, single spaces."""
     plain = unicodedata.normalize("NFKC", text).casefold()

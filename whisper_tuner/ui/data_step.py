@@ -109,7 +109,6 @@ class DataStep:
         html = views.data_summary(clips, report, lang)
         if run.spec_path.exists():
             html += views.paragraph(text("data_locked", lang), "note")
-        rows = views.clip_rows(clips, report, lang, shown, sought)
         return {
             **tabs,
             **self.doctor.show(lang, run, clips, report),
@@ -117,7 +116,7 @@ class DataStep:
             self.more_text: views.paragraph(text("data_add", lang), "note"),
             self.summary: html,
             self.found: gr.Column(visible=True),
-            self.table: gr.Dataframe(value=rows, headers=views.columns(lang)),
+            self.table: table(lang, run, shown, sought),
             self.forward: gr.Button(visible=bool(report.n_train and report.n_test)),
         }
 
@@ -216,8 +215,15 @@ class DataStep:
         return views.paragraph(text("data_language_found", lang, language=name))
 
     def filter_clips(self, lang: str, run_id: str, shown: str, sought: str) -> object:
-        from_folder = self.show(lang, find_run(run_id), shown, sought)
-        return from_folder.get(self.table, gr.skip())
+        run = find_run(run_id)
+        return table(lang, run, shown, sought) if has_dataset(run) else gr.skip()
+
+
+def table(lang: str, run: Run, shown: str, sought: str) -> gr.Dataframe:
+    """The clips that are asked for, and what was found about each."""
+    clips, report = read_clips(run.dataset_dir), read_report(run.dataset_dir)
+    rows = views.clip_rows(clips, report, lang, shown, sought)
+    return gr.Dataframe(value=rows, headers=views.columns(lang))
 
 
 def can_be_added_to(run: Run) -> bool:

@@ -26,7 +26,7 @@ def test_every_clip_is_prepared_and_loaded(result):
     figures, _ = result
     for row, n_clips in zip(figures["rows"], (20, 40), strict=True):
         assert row["clips"] == n_clips
-        assert row["prepare"]["n_findings"] == 0
+        assert row["prepare"]["n_refused"] == 0
         assert row["prepare"]["audio_s"] == pytest.approx(4.32 * n_clips, rel=0.3)
         assert row["loader"]["n_clips"] == 0.8 * n_clips  # the rest is held out
         assert row["loader"]["audio_s"] < row["prepare"]["audio_s"]
