@@ -8,6 +8,7 @@ import pytest
 
 from tests.sounds import speech, write
 from tests.unit.data.test_prepare import good, words
+from whisper_tuner import steps
 from whisper_tuner.audio import read_flac
 from whisper_tuner.data import sounds
 from whisper_tuner.data.add import add
@@ -73,6 +74,26 @@ def test_the_same_sound_with_other_words_is_told_and_keeps_its_side(dataset, tmp
     ]
     for clip in read_clips(dataset)[10:]:
         assert clip.split == sides[clip.name.replace("again", "good")]
+
+
+def test_a_near_copy_goes_where_the_old_recording_is(tmp_path):
+    voices = [read_flac(path) for path in sorted(steps.EXAMPLE_DIR.glob("clips/*.flac"))]
+    voices = [samples for samples in voices if len(samples) > 24_000][:30]
+    old = [
+        Candidate(f"{i}.wav", write(tmp_path / f"{i}.wav", samples), f"Frase {i}")
+        for i, samples in enumerate(voices)
+    ]
+    prepare(old, tmp_path / "dataset", words)
+    sides = {clip.name: clip.split for clip in read_clips(tmp_path / "dataset")}
+    copied = [
+        Candidate(f"n{i}.wav", write(tmp_path / f"n{i}.wav", samples[2000:] * 0.5), f"Altra {i}")
+        for i, samples in enumerate(voices)
+    ]
+    report = add(copied, tmp_path / "dataset", words)
+    assert [f.code for f in report.findings] == ["copies_disagree"] * 30
+    for clip in read_clips(tmp_path / "dataset")[30:]:
+        assert clip.split == sides[clip.name[1:]]
+    assert set(sides.values()) == {"train", "test"}
 
 
 def test_old_clips_are_not_heard_again(dataset, tmp_path, monkeypatch):

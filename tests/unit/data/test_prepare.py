@@ -67,6 +67,7 @@ def test_every_kind_of_refusal(tmp_path: Path) -> None:
         "audio_missing": Candidate("gone.wav", None, "x", row=7),
         "transcript_missing": Candidate("alone.wav", ok, None),
         "transcript_empty": Candidate("dots.wav", ok, " … !?\n"),
+        "transcript_only_markup": Candidate("noise.wav", ok, "[noise] <unk>"),
         "transcript_too_long": Candidate("novel.wav", ok, "word " * 449),
         "audio_empty": Candidate("zero.wav", tmp_path / "zero.wav", "x"),
         "audio_undecodable": Candidate("junk.wav", tmp_path / "junk.wav", "x"),
@@ -78,8 +79,8 @@ def test_every_kind_of_refusal(tmp_path: Path) -> None:
     assert [f.code for f in found] == list(refused)
     assert all(f.refused for f in found)
     assert [f.clip for f in found] == [c.name for c in refused.values()]
-    assert found[0].row == 7 and found[3].params == {"n_tokens": 449, "limit": 448}
-    assert found[6].params == {"file": "long.wav", "seconds": 31.0, "limit": 30}
+    assert found[0].row == 7 and found[4].params == {"n_tokens": 449, "limit": 448}
+    assert found[7].params == {"file": "long.wav", "seconds": 31.0, "limit": 30}
     assert read_report(tmp_path / "dataset").n_found == 2 + len(refused)
 
 
@@ -111,6 +112,14 @@ def test_warnings_do_not_refuse(tmp_path: Path) -> None:
     texts = {"text": "the same sound", "other": "Sentence number 0"}
     assert found[3].params == {"original": "good_0.wav", **texts}
     assert read_report(tmp_path / "dataset").n_clips == 6
+
+
+def test_invisible_characters_are_counted_when_they_go(tmp_path: Path) -> None:
+    audio = write(tmp_path / "ok.wav", speech(2, seed=99))
+    (found,) = findings_of(tmp_path, Candidate("ok.wav", audio, "\ufeffone\u200b two\u200b", row=5))
+    assert (found.code, found.refused, found.row) == ("characters_removed", False, 5)
+    assert found.params == {"n": 3, "found": "U+200B, U+FEFF"}
+    assert findings_of(tmp_path, Candidate("ok.wav", audio, "tab\tand\nline")) == []
 
 
 def test_notes_are_not_clips(tmp_path: Path) -> None:

@@ -1,8 +1,12 @@
 """What the page says of findings: escaped, counted, and the first few of each kind."""
 
-from whisper_tuner.data.clips import Clip, Finding
+import pytest
+
+from whisper_tuner import steps
+from whisper_tuner.data.clips import Clip, Finding, read_report
 from whisper_tuner.data.summary import Group, summarise
-from whisper_tuner.ui.doctor_corner import N_SHOWN, group_html, summary_html
+from whisper_tuner.runs.folder import Run
+from whisper_tuner.ui.doctor_corner import N_SHOWN, fix, group_html, summary_html, undo
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -33,3 +37,21 @@ def test_the_summary_draws_only_what_was_measured(tmp_path):
     clip = Clip("1", "clips/1.flac", "una frase", "a.wav", 2.0, 3, "train")
     html = summary_html(summarise(tmp_path, [clip]), "en")
     assert html.count("<svg") == 1 and "Different words" in html and "see that everything" in html
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch) -> Run:
+    monkeypatch.setenv("WHISPER_TUNER_RUNS", str(tmp_path))
+    run = Run.create(tmp_path)
+    steps.prepare(run, [steps.EXAMPLE_DIR])
+    return run
+
+
+def test_a_button_fixes_the_kind_that_was_shown_beside_it(run):
+    shown = ["audio_noisy", "quotes_curly"]
+    assert fix(1, "en", run.id, shown) == ""
+    assert {change.code for change in read_report(run.dataset_dir).changes} == {"text_changed"}
+    assert "No clip has the problem" in fix(0, "en", run.id, shown)
+    assert undo("en", run.id) == "" and read_report(run.dataset_dir).changes == []
+    assert 'role="alert"' in undo("zh", run.id)
+    assert 'role="alert"' in fix(1, "en", "no-such-run", shown)
