@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict
 
 from whisper_tuner.data.clips import Report
-from whisper_tuner.data.summary import groups
+from whisper_tuner.data.summary import groups, is_about_clip
 from whisper_tuner.locales import text
 from whisper_tuner.narrate import event_sentence, finding_sentence, kind_sentence, status_sentence
 from whisper_tuner.runs import jobs
@@ -27,7 +27,8 @@ def say_findings(report: Report, n_shown: int, run: Run | None = None) -> None:
     """What was found, worst first, the first few of each kind; with the commands that fix the
     recordings of `run`, as long as its training was not started.
     """
-    say_some([finding_sentence(finding) for finding in report.findings if not finding.clip], 0)
+    others = (finding for finding in report.findings if not is_about_clip(finding))
+    say_some([finding_sentence(finding) for finding in others], 0)
     for group in groups(report):
         say(f"{kind_sentence(group)}  [{group.code}]")
         say_some([f"  {finding_sentence(finding)}" for finding in group.findings], n_shown)

@@ -8,6 +8,7 @@ from pathlib import Path
 from whisper_tuner.data.clips import Clip, Finding, Report
 from whisper_tuner.data.doctor import CODES
 from whisper_tuner.data.fixes import FIXES
+from whisper_tuner.data.prepare import NOTES
 from whisper_tuner.data.sounds import read_columns
 from whisper_tuner.data.split import sentence_key
 from whisper_tuner.data.text_checks import script, speech_length
@@ -77,10 +78,15 @@ def groups(report: Report) -> list[Group]:
     """Findings about clips by kind: refused ones first, then the worst."""
     by_code: dict[str, list[Finding]] = {}
     for finding in report.findings:
-        if finding.clip:
+        if is_about_clip(finding):
             by_code.setdefault(finding.code, []).append(finding)
     found = [Group(code, same, FIXES.get(code, "")) for code, same in by_code.items()]
     return sorted(found, key=_severity)
+
+
+def is_about_clip(finding: Finding) -> bool:
+    """Else it is about the source as a whole, or a file that is no clip."""
+    return bool(finding.clip) and finding.code not in NOTES
 
 
 def _severity(group: Group) -> tuple[int, int]:

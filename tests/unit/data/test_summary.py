@@ -54,6 +54,5 @@ def test_kinds_are_in_order_of_how_bad_they_are() -> None:
         ("audio_silent", 1, ""),
         ("characters_lost", 2, "drop"),
         ("quotes_curly", 1, "quotes"),
-        ("file_ignored", 1, ""),
         ("left_out", 1, ""),
     ]
