@@ -232,7 +232,7 @@ def _tiles(tiles: list[tuple[str, str]], lang: str) -> str:
 def next_sentence(status: Status, has_adapter: bool, lang: str) -> str:
     """What to do when a run has ended, and while it has not."""
     if is_at_work(status):
-        return text("safe_to_close", lang)
+        return text("next_paused" if status.state == "paused" else "safe_to_close", lang)
     if status.state == "done":
         return text("next_done", lang)
     if status.state != "stopped":
