@@ -125,8 +125,9 @@ def resume(run: Run) -> bool:
         return False
     if not jobs.can_resume(status):
         raise RunError("run_has_ended", run=run.id)
-    with queue.place(run, owner):
-        return jobs.start(run, jobs.last_stage(run) if status.state == "interrupted" else "train")
+    stage = jobs.last_stage(run) if status.state == "interrupted" else "train"
+    with queue.place(run, owner) as now_s:
+        return jobs.start(run, stage, ticket_s=now_s)
 
 
 def again(run: Run) -> Run:
@@ -227,10 +228,14 @@ def _refuse_started(run: Run) -> None:
 
 def compare(run: Run) -> bool:
     """Start measuring base and tuned on the held-out clips; False when a second press
-    found the worker started. Raises RunError when there is no adapter or its worker is busy.
+    found the worker started. Raises RunError when there is no adapter, its worker is busy, or the
+    adapter is of an earlier stop.
     """
     _require_adapter(run)
-    return jobs.start(run, "compare")
+    if not jobs.can_compare(run, jobs.status(run)):
+        raise RunError("compare_resume_first")
+    with queue.place(run, "") as now_s:
+        return jobs.start(run, "compare", ticket_s=now_s)
 
 
 def push(run: Run, token: str, repo_name: str, private: bool = True) -> hub.PushResult:

@@ -4,16 +4,21 @@ A run folder is appended to, locked and renamed in, so it must lie on a real dis
 into a Space is none: it is written late and shown late, and what was not yet written is lost.
 """
 
+import errno
+import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
-from whisper_tuner.errors import InputError
-from whisper_tuner.runs.checkpoints import KEPT
+from whisper_tuner.errors import InputError, TunerError
 
 FLOOR_BYTES = 1_000_000_000  # a training waits while less is free
 SPARE_BYTES = 2_000_000_000  # what must be free besides its own files when it begins
+KEPT = 3  # checkpoints of one run
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)  # the disk is full, or this user's share of it
 N_DATASETS = 2  # its own, and room for as much again
 # File systems of real disks. Of anything else (fuse, nfs, 9p, a container's overlay) nothing is
 # promised here: what is no disk must never be taken for one.
@@ -35,6 +40,27 @@ def free_bytes(folder: Path) -> int:
 def is_full(folder: Path) -> bool:
     """Whether less than the floor is free."""
     return free_bytes(folder) < FLOOR_BYTES
+
+
+def is_no_room(error: OSError) -> bool:
+    return error.errno in NO_ROOM
+
+
+@contextmanager
+def no_room_named(folder: Path) -> Iterator[None]:
+    """What a library makes of a full disk becomes OSError ENOSPC: safetensors raises an error of
+    its own, and torch a RuntimeError that does not even say so.
+    """
+    try:
+        yield
+    except TunerError:
+        raise
+    except Exception as error:
+        named = isinstance(error, OSError) and is_no_room(error)
+        said = any(f"os error {number}" in str(error) for number in NO_ROOM)  # as Rust says it
+        if named or said or is_full(folder):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+        raise
 
 
 def require_room(folder: Path, checkpoint_bytes: float, dataset_dir: Path) -> None:

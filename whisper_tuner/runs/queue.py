@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from whisper_tuner.errors import RunError
-from whisper_tuner.runs import locks
+from whisper_tuner.runs import locks, worker_row
 from whisper_tuner.runs.events import (
     TERMINAL_STATES,
     Record,
@@ -30,8 +30,7 @@ TICKET_STEP_S = 0.001
 def place(run: Run, owner: str) -> Iterator[float]:
     """Nobody else takes a place in the queue meanwhile: start the run's worker inside.
 
-    Gives the time at which a new specification is created: behind all that are alive, whatever
-    happened to the clock.
+    Gives the time that is its ticket: behind all that are alive, whatever happened to the clock.
     Raises RunError when another training of `owner` waits already; "" is nobody, and may have many.
     """
     root = run.dir.parent
@@ -93,4 +92,5 @@ def _waits(run: Run, owner: str) -> bool:
 
 
 def _ticket(run: Run) -> tuple[float, str]:
-    return run.read_spec().created_s, run.id
+    """Of its last start by a person."""
+    return worker_row.read(run).ticket_s or run.read_spec().created_s, run.id

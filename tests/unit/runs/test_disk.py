@@ -1,5 +1,6 @@
 """What is a disk that outlives a restart, and where a Space's runs go."""
 
+import errno
 import os
 from collections import namedtuple
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from whisper_tuner.errors import TrainingError
+from whisper_tuner.runs import disk
 from whisper_tuner.runs.disk import is_lasting
 from whisper_tuner.runs.folder import default_root
 
@@ -53,3 +56,28 @@ def test_a_bucket_at_data_holds_no_runs(monkeypatch, tmp_path, kind, is_data):
     assert default_root() == local
     monkeypatch.setenv("SPACE_ID", "anna/tuner")
     assert default_root() == (Path("/data/whisper-tuner-runs") if is_data else local)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EDQUOT, "Disk quota exceeded"),
+        ValueError("Error while serializing: I/O error: No space left on device (os error 28)"),
+    ],
+)
+def test_a_full_disk_has_one_name(tmp_path, error):
+    with pytest.raises(OSError) as caught, disk.no_room_named(tmp_path):
+        raise error
+    assert caught.value.errno == errno.ENOSPC
+
+
+def test_what_says_nothing_is_a_full_disk_when_it_is_full(tmp_path, monkeypatch):
+    torchs = RuntimeError("PytorchStreamWriter failed writing file data/0: file write failed")
+    with pytest.raises(RuntimeError), disk.no_room_named(tmp_path):
+        raise torchs
+    monkeypatch.setattr(disk, "FLOOR_BYTES", 2**62)
+    with pytest.raises(OSError, match="No space"), disk.no_room_named(tmp_path):
+        raise torchs
+    with pytest.raises(TrainingError), disk.no_room_named(tmp_path):
+        raise TrainingError("training_not_finite", step=1)
