@@ -10,7 +10,7 @@ from whisper_tuner.model.catalogue import check_language
 from whisper_tuner.narrate import event_sentence
 from whisper_tuner.publish import fetch_copy
 from whisper_tuner.runs import jobs
-from whisper_tuner.runs.events import EventWriter, Note, read_events
+from whisper_tuner.runs.events import EventWriter, Note, parse
 from whisper_tuner.runs.folder import Run, Spec
 
 
@@ -46,7 +46,11 @@ def _check_restored(run: Run) -> None:
         config = Spec.from_json(run.spec_path.read_text(encoding="utf-8")).config
     check_language(config.base, config.language)
     with fetch_copy.damage_named("events.jsonl"):
-        for record in read_events(run.events_path):
+        data = run.events_path.read_bytes() if run.events_path.exists() else b""
+        records, n_bytes = parse(data)
+        if n_bytes < len(data):
+            raise ValueError(data[n_bytes:])
+        for record in records:
             event_sentence(record.event)
     if run.comparison_path.exists():
         with fetch_copy.damage_named("comparison.json"):

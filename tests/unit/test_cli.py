@@ -130,6 +130,20 @@ def test_status_of_a_draft_and_of_nothing(capsys, prepared):
     assert json.loads(out)["state"] == "draft"
 
 
+def test_a_run_that_cannot_be_read_hides_no_other(capsys, runs):
+    torn, whole = Run.create(runs), Run.create(runs)
+    torn.spec_path.write_text("")
+    whole.events_path.write_bytes(b"\0\0\n")
+    code, out, err = call(capsys, "status")
+    assert (code, err) == (0, "")
+    lines = {line.split()[0]: line for line in out.splitlines()}
+    assert "cannot be read" in lines[torn.id] and "Not started" in lines[whole.id]
+    answers = [json.loads(line) for line in call(capsys, "status", "--json")[1].splitlines()]
+    assert {"run": torn.id, "problem": "run_unreadable"} in answers and len(answers) == 2
+    code, out, err = call(capsys, "status", torn.id)
+    assert (code, out) == (2, "") and "cannot be read" in err
+
+
 def test_compare_try_and_push_need_an_adapter(capsys, prepared, small_source):
     clip = next((small_source / "clips").iterdir())
     for command in (("compare",), ("try", clip)):

@@ -207,8 +207,14 @@ def status(options: argparse.Namespace) -> int:
     folders = sorted(default_root().glob("*-*-*/"))
     if not folders and not options.json:
         say(text("cli_no_runs"))
-    for folder in folders:
-        report_run(Run(folder), options.json)
+    for run in map(Run, folders):
+        try:
+            report_run(run, options.json)
+        except RunError as error:  # the others count too
+            if options.json:
+                say_json({"run": run.id, "problem": error.code})
+            else:
+                say(f"{run.id}  {error.sentence()}")
     return 0
 
 

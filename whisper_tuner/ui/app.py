@@ -16,7 +16,7 @@ from whisper_tuner.runs.device import find_device
 from whisper_tuner.runs.events import read_events
 from whisper_tuner.runs.folder import Run, default_root
 from whisper_tuner.runs.tryout import TryOut
-from whisper_tuner.ui import files_route, fragments, security
+from whisper_tuner.ui import files_route, fragments, security, views
 from whisper_tuner.ui.compare_step import CompareStep
 from whisper_tuner.ui.data_step import DataStep
 from whisper_tuner.ui.language import (
@@ -36,6 +36,7 @@ from whisper_tuner.ui.session import (
     browser_state,
     find_run,
     has_dataset,
+    is_unreadable,
     person_of,
 )
 from whisper_tuner.ui.theme import THEME
@@ -71,41 +72,32 @@ def build() -> gr.Blocks:
             steps=gr.Tabs(elem_id="steps", render=False),
             timer=gr.Timer(POLL_S, active=False),
         )
-        menu = RunsMenu(page)
-        page.steps.render()
-        with page.steps:
-            tabs = []
-            parts = []
-            for name, kind in zip(
-                TAB_NAMES, (DataStep, TrainStep, CompareStep, PublishStep), strict=True
-            ):
-                with gr.Tab(label(f"page_step_{name}"), id=name) as tab:
-                    parts.append(kind(page))
-                tabs.append(tab)
-        PageView(page, tabs, *parts, menu).wire(blocks)
+        PageView(page).wire(blocks)
     return blocks
 
 
 class PageView:
-    """All four steps and the menu above them, drawn together."""
+    """The menu, what is wrong with the run if anything is, and the four steps, drawn together."""
 
-    def __init__(
-        self,
-        page: Page,
-        tabs: list[gr.Tab],
-        data: DataStep,
-        train: TrainStep,
-        compare: CompareStep,
-        take: PublishStep,
-        menu: RunsMenu,
-    ) -> None:
+    def __init__(self, page: Page) -> None:
         self.page = page
-        self.tabs = dict(zip(TAB_NAMES, tabs, strict=True))
-        self.train, self.compare, self.menu = train, compare, menu
-        self.parts = (data, train, compare, take, menu)
+        self.menu = RunsMenu(page)
+        self.problem = gr.HTML(elem_id="run-problem")
+        page.steps.render()
+        self.tabs: dict[str, gr.Tab] = {}
+        parts = []
+        with page.steps:
+            for name, kind in zip(
+                TAB_NAMES, (DataStep, TrainStep, CompareStep, PublishStep), strict=True
+            ):
+                with gr.Tab(label(f"page_step_{name}"), id=name) as self.tabs[name]:
+                    parts.append(kind(page))
+        _, self.train, self.compare, _ = parts
+        self.parts = (*parts, self.menu)
         self.seen = gr.State("")
         self.inputs = [page.lang, page.run_id, *(i for part in self.parts for i in part.inputs)]
-        self.outputs = [page.timer, *tabs, *(o for part in self.parts for o in part.outputs)]
+        self.outputs = [page.timer, self.problem, *self.tabs.values()]
+        self.outputs += [o for part in self.parts for o in part.outputs]
 
     def wire(self, blocks: gr.Blocks) -> None:
         page, train = self.page, self.train
@@ -134,7 +126,11 @@ class PageView:
         run = find_run(run_id)
         rest = iter(values)
         is_live = run is not None and (is_moving(run) or self.train.copy.is_at_work(run))
-        updates: Updates = {self.page.timer: gr.Timer(active=is_live)}
+        told = text("run_unreadable", lang, run=run_id) if is_unreadable(run_id) else ""
+        updates: Updates = {
+            self.page.timer: gr.Timer(active=is_live),
+            self.problem: views.paragraph(told, "problem") if told else "",
+        }
         for name, tab in self.tabs.items():  # tabs alone do not follow the browser's switch
             updates[tab] = gr.Tab(label=text(f"page_step_{name}", lang))
         for part in self.parts:
@@ -146,7 +142,7 @@ class PageView:
         run = find_run(run_id)
         return {
             self.page.lang: lang,
-            self.page.run_id: run.id if run else "",
+            self.page.run_id: run_id if run or is_unreadable(run_id) else "",
             self.page.steps: gr.Tabs(selected=step_of(run)),
             **self.draw(lang, run_id, *values),
         }

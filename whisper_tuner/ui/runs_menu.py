@@ -39,11 +39,12 @@ class RunsMenu:
 
 
 def runs_of(person: str) -> list[Run]:
-    """The trainings that this person has started, the newest first."""
+    """The trainings that this person has started, the newest first, without unreadable ones."""
     if not person:
         return []
     runs = [Run(path.parent) for path in default_root().glob("*/run.json")]
-    own = [(spec.created_s, run) for run in runs if (spec := run.read_spec()).owner == person]
+    specs = [(run.read_spec(), run) for run in runs if run.is_readable]
+    own = [(spec.created_s, run) for spec, run in specs if spec.owner == person]
     return [run for _, run in sorted(own, key=lambda item: item[0], reverse=True)]
 
 

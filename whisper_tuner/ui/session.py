@@ -69,11 +69,22 @@ def person_of(known: str, account: str | None) -> str:
 
 
 def find_run(run_id: str | None) -> Run | None:
-    """The run a browser remembers, None when it remembers none or one that is gone."""
+    """The run a browser remembers, None when it remembers none, or one that is gone or cannot be
+    read.
+    """
     try:
-        return Run.open(default_root(), run_id or "")
+        run = Run.open(default_root(), run_id or "")
     except RunError:
         return None
+    return run if run.is_readable else None
+
+
+def is_unreadable(run_id: str | None) -> bool:
+    """Whether a browser remembers a run that is there, and that cannot be shown."""
+    try:
+        return not Run.open(default_root(), run_id or "").is_readable
+    except RunError:
+        return False
 
 
 def open_run(run_id: str | None) -> Run:

@@ -1,0 +1,70 @@
+"""Which trainings a person finds again, and what of them is shown when something is broken."""
+
+import pytest
+
+from whisper_tuner.config import TrainConfig
+from whisper_tuner.runs.events import EventWriter, StateChanged
+from whisper_tuner.runs.folder import Run, Spec
+from whisper_tuner.ui import session
+from whisper_tuner.ui.app import step_of
+from whisper_tuner.ui.runs_menu import runs_of
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path, monkeypatch):
+    monkeypatch.setenv("WHISPER_TUNER_RUNS", str(tmp_path / "runs"))
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def begun(root, tiny_config):
+    """A function that makes a run of somebody, as if its training had been started."""
+
+    def make(owner: str, created_s: float = 1.0, config: TrainConfig = tiny_config) -> Run:
+        run = Run.create(root)
+        run.write_spec(Spec(config, created_s, {}, owner))
+        return run
+
+    return make
+
+
+def draw(whole_page, run_id: str, person: str = "", lang: str = "en") -> dict:
+    values = [getattr(part, "value", None) for part in whole_page.inputs]
+    given = dict(zip(whole_page.inputs, values, strict=True))
+    given |= {whole_page.page.lang: lang, whole_page.page.run_id: run_id}
+    given[whole_page.page.person] = person
+    return whole_page.resume(*given.values())
+
+
+def menu_of(whole_page, updates: dict) -> list[str]:
+    return [run_id for _, run_id in updates[whole_page.menu.menu].choices]
+
+
+def test_a_run_that_cannot_be_read_hides_no_other(whole_page, begun):
+    broken, whole = begun("anna", 2.0), begun("anna", 1.0)
+    broken.spec_path.write_text("")
+    assert runs_of("anna") == [whole]
+    updates = draw(whole_page, whole.id, "anna")
+    assert updates[whole_page.problem] == ""
+    assert menu_of(whole_page, updates) == [whole.id]
+
+
+def test_its_owner_is_told_and_can_begin_anew(whole_page, begun):
+    broken = begun("anna")
+    broken.spec_path.write_text('{"config": ')
+    assert session.find_run(broken.id) is None
+    updates = draw(whole_page, broken.id, "anna", "zh")
+    assert broken.id in updates[whole_page.problem] and "role=" in updates[whole_page.problem]
+    assert updates[whole_page.page.run_id] == broken.id  # said again at the next load
+    assert step_of(None) == "recordings"
+
+
+def test_a_bad_line_of_events_ends_the_story_and_not_the_page(whole_page, begun):
+    run = begun("anna")
+    writer = EventWriter(run.events_path)
+    writer.append(StateChanged("failed"))
+    writer.close()
+    with run.events_path.open("ab") as file:
+        file.write(b"\0\0\0\n")
+    updates = draw(whole_page, run.id, "anna")
+    assert "could not be finished" in updates[whole_page.train.status]
