@@ -16,7 +16,13 @@ from whisper_tuner.config import TrainConfig
 from whisper_tuner.data import common_voice, upload
 from whisper_tuner.data.add import add as add_to_dataset
 from whisper_tuner.data.add import names_known
-from whisper_tuner.data.clips import Candidate, Report, read_clips
+from whisper_tuner.data.clips import (
+    MANIFEST_NAME,
+    REPORT_NAME,
+    Candidate,
+    Report,
+    read_clips,
+)
 from whisper_tuner.data.prepare import prepare as prepare_dataset
 from whisper_tuner.errors import InputError, RunError
 from whisper_tuner.model import planner
@@ -73,8 +79,7 @@ def plan(run: Run, config: TrainConfig, device: Device) -> tuple[TrainConfig, pl
     origin = start.read_origin(run)
     if origin:
         start.require_fit(origin, config)
-    if not run.dataset_dir.exists():
-        raise InputError("dataset_missing", run=run.id)
+    _require_dataset(run)
     clips = read_clips(run.dataset_dir)
     train_clips = [clip for clip in clips if clip.split == "train"]
     test_clips = [clip for clip in clips if clip.split == "test"]
@@ -132,8 +137,10 @@ def resume(run: Run) -> bool:
 def again(run: Run) -> Run:
     """A new run on the same dataset, for other settings. The clips are hard links.
 
-    One that went on from an earlier run begins with that run's adapter again.
+    One that went on from an earlier run begins with that run's adapter again. Raises InputError
+    when the recordings are gone.
     """
+    _require_dataset(run)
     new = Run.create(run.dir.parent)
     if run.start_dir.exists():
         shutil.copytree(run.start_dir, new.start_dir, copy_function=os.link)
@@ -145,9 +152,11 @@ def further(run: Run) -> Run:
     """A new run that goes on from this one's adapter, on its recordings, to which more can be
     added before it is started. Adapter and clips are hard links: either run may be deleted.
 
-    Raises RunError when there is no adapter, or its worker is busy.
+    Raises RunError when there is no adapter, or its worker is busy, InputError when the recordings
+    are gone.
     """
     _require_adapter(run)
+    _require_dataset(run)
     new = Run.create(run.dir.parent)
     train_clips = read_clips(run.dataset_dir, "train")
     start.begin(new, run, [clip.id for clip in train_clips])
@@ -174,6 +183,7 @@ def add_common_voice(
     on_progress: Callable[[int], None] | None = None,
 ) -> Report:
     """The same from an official Common Voice archive (tar.gz): clips that are not there yet."""
+    _require_dataset(run)
     known = names_known(run.dataset_dir)
     candidates = common_voice.candidates(archive, n_train, n_test, seed, known=known)
     return _add(run, candidates, seed, on_progress)
@@ -191,11 +201,20 @@ def _add(
         raise RunError("data_being_added")
     try:
         _refuse_started(run)
-        if not run.dataset_dir.exists():
-            raise InputError("dataset_missing", run=run.id)
+        _require_dataset(run)
         return add_to_dataset(candidates, run.dataset_dir, token_counter(), seed, on_progress)
     finally:
         os.close(lock)
+
+
+def has_dataset(run: Run) -> bool:
+    """Whether it has recordings that were checked. They may be deleted at any time."""
+    return all((run.dataset_dir / name).exists() for name in (MANIFEST_NAME, REPORT_NAME))
+
+
+def _require_dataset(run: Run) -> None:
+    if not has_dataset(run):
+        raise InputError("dataset_missing", run=run.id)
 
 
 def _refuse_replicas() -> None:

@@ -35,7 +35,7 @@ from whisper_tuner.ui.session import (
     Updates,
     browser_state,
     find_run,
-    has_dataset,
+    is_begun,
     is_unreadable,
     person_of,
 )
@@ -184,7 +184,7 @@ def is_moving(run: Run) -> bool:
 
 def step_of(run: Run | None) -> str:
     """The step that a returning visitor wants to see."""
-    if not has_dataset(run):
+    if not is_begun(run):
         return "recordings"
     if run.comparison_path.exists() and not jobs.is_alive(run):
         return "compare"

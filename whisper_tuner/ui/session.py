@@ -11,6 +11,7 @@ import gradio as gr
 from gradio.components import Component
 from gradio.events import Dependency
 
+from whisper_tuner import steps
 from whisper_tuner.errors import RunError
 from whisper_tuner.runs import jobs
 from whisper_tuner.runs.device import Device
@@ -93,7 +94,12 @@ def open_run(run_id: str | None) -> Run:
 
 
 def has_dataset(run: Run | None) -> bool:
-    return run is not None and run.dataset_dir.exists()
+    return run is not None and steps.has_dataset(run)
+
+
+def is_begun(run: Run | None) -> bool:
+    """Whether there is something to show of a run: its recordings, or its training."""
+    return has_dataset(run) or (run is not None and run.spec_path.exists())
 
 
 def is_training_here() -> bool:

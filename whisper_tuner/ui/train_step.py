@@ -29,6 +29,7 @@ from whisper_tuner.ui.session import (
     Updates,
     find_run,
     has_dataset,
+    is_begun,
     open_run,
 )
 from whisper_tuner.ui.train_form import build_form, on_page, to_config, to_values
@@ -91,7 +92,7 @@ class TrainStep:
 
     def show(self, lang: str, run: Run | None, spoken: str, filled: str) -> Updates:
         """The form, open or locked, and the training as its folder tells it."""
-        if not has_dataset(run):
+        if not is_begun(run):
             html = views.paragraph(text("train_empty", lang), "empty")
             return {self.empty: html, self.room: gr.Column(visible=False)}
         is_started = run.spec_path.exists()
@@ -137,12 +138,11 @@ class TrainStep:
             }
         records = read_events(run.events_path)
         status = jobs.status(run, records)
+        can_begin_another = has_dataset(run) and not status.alive and not status.goes_on
         return {
             self.resume: gr.Button(visible=jobs.can_resume(status) and not status.goes_on),
-            self.again: gr.Button(visible=not status.alive and not status.goes_on),
-            self.further: gr.Button(
-                visible=run.has_adapter and not status.alive and not status.goes_on
-            ),
+            self.again: gr.Button(visible=can_begin_another),
+            self.further: gr.Button(visible=can_begin_another and run.has_adapter),
             self.forward: gr.Button(visible=not status.alive and run.has_adapter),
             **self.live(lang, run, status, records),
         }

@@ -1,9 +1,14 @@
 """Which trainings a person finds again, and what of them is shown when something is broken."""
 
+import os
+
 import pytest
 
+from whisper_tuner import steps
 from whisper_tuner.config import TrainConfig
-from whisper_tuner.runs.events import EventWriter, StateChanged
+from whisper_tuner.errors import InputError
+from whisper_tuner.runs import locks
+from whisper_tuner.runs.events import EventWriter, Failed, StateChanged
 from whisper_tuner.runs.folder import Run, Spec
 from whisper_tuner.ui import session
 from whisper_tuner.ui.app import step_of
@@ -68,3 +73,44 @@ def test_a_bad_line_of_events_ends_the_story_and_not_the_page(whole_page, begun)
         file.write(b"\0\0\0\n")
     updates = draw(whole_page, run.id, "anna")
     assert "could not be finished" in updates[whole_page.train.status]
+
+
+def test_a_training_whose_recordings_vanished_is_shown_all_the_same(whole_page, begun):
+    run = begun("anna")
+    writer = EventWriter(run.events_path)
+    for event in (StateChanged("training"), Failed("dataset_vanished"), StateChanged("failed")):
+        writer.append(event)
+    writer.close()
+    train = whole_page.train
+    for has_folder in (False, True):  # a folder without a manifest is no dataset
+        if has_folder:
+            run.dataset_dir.mkdir()
+        updates = draw(whole_page, run.id, "anna")
+        assert updates[train.empty] == "" and updates[train.room].visible
+        assert "have been deleted or moved" in updates[train.status]
+        assert updates[train.resume].visible
+        assert not updates[train.again].visible and not updates[train.further].visible
+        assert "no checked recordings" in train.train_again("en", run.id)[0]
+        assert step_of(run) == "train"
+
+
+def test_a_worker_without_its_recordings_can_be_stopped(whole_page, begun):
+    run = begun("anna")
+    writer = EventWriter(run.events_path)
+    writer.append(StateChanged("training"))
+    writer.close()
+    lock = locks.acquire(run.lock_path)
+    updates = draw(whole_page, run.id, "anna")
+    os.close(lock)
+    assert updates[whole_page.train.stop].visible
+
+
+def test_an_empty_folder_is_nothing_to_train_on_and_no_error(whole_page, root):
+    run = Run.create(root)
+    run.dataset_dir.mkdir()
+    updates = draw(whole_page, run.id)
+    assert "nothing to train on" in updates[whole_page.train.empty]
+    assert step_of(run) == "recordings"
+    with pytest.raises(InputError) as caught:
+        steps.again(run)
+    assert caught.value.code == "dataset_missing"
