@@ -43,6 +43,6 @@ def _written(path: Path, text: str) -> Path:
             file.flush()
             os.fsync(fd)
     except BaseException:
-        os.unlink(name)
+        Path(name).unlink()
         raise
     return Path(name)

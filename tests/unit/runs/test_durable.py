@@ -2,10 +2,15 @@
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
 from whisper_tuner.runs import durable
+
+
+def names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
 
 
 def test_written_whole_and_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
@@ -15,7 +20,7 @@ def test_written_whole_and_on_the_disk_before_it_has_its_name(tmp_path, monkeypa
     durable.write_once(path, "é\n")
     assert path.read_text(encoding="utf-8") == "é\n"
     assert synced == [False, True]  # the file, then the folder that names it
-    assert os.listdir(tmp_path) == ["run.json"]
+    assert names(tmp_path) == ["run.json"]
 
 
 def test_what_is_there_is_replaced_only_where_that_was_asked_for(tmp_path):
@@ -26,7 +31,7 @@ def test_what_is_there_is_replaced_only_where_that_was_asked_for(tmp_path):
     assert path.read_text() == "first"
     durable.write(path, "third")
     assert path.read_text() == "third"
-    assert os.listdir(tmp_path) == ["run.json"]
+    assert names(tmp_path) == ["run.json"]
 
 
 @pytest.mark.parametrize("write", [durable.write, durable.write_once])
@@ -38,4 +43,4 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch, write):
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="full"):
         write(tmp_path / "run.json", "new")
-    assert os.listdir(tmp_path) == ["other"]
+    assert names(tmp_path) == ["other"]
