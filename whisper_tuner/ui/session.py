@@ -35,8 +35,8 @@ SPEAKING = {"show_progress": "hidden", "api_visibility": "private"}
 class Page:
     """Made once for all visitors; who looks at which run is in `run_id`, in their browser.
 
-    `person`: whose trainings are whose: of an account, or of this browser. A secret, for it opens
-    them.
+    `person`: whose trainings are whose: the id of this browser and, while somebody is signed in,
+    that of the account. Secrets, for they open them.
     """
 
     device: Device
@@ -54,19 +54,46 @@ def browser_state(name: str) -> gr.BrowserState:
 
 
 def person_of(known: str, account: str | None) -> str:
-    """The same for an account in every browser; without one, `known`, or somebody new.
+    """This browser's id, that of `known` or a new one, and the account's behind it.
 
-    The account's name is mixed with a secret of this installation: names can be guessed.
+    The account's is the same in every browser. Its name is mixed with a secret of this
+    installation: names can be guessed.
     """
+    browser = next(iter(known.split()), "") or secrets.token_hex(16)
     if account is None:
-        return known or secrets.token_hex(16)
+        return browser
     path = default_root() / SECRET_NAME
     with suppress(FileExistsError):
         path.parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(fd, "w") as file:
             file.write(secrets.token_hex(32))
-    return hmac.new(path.read_bytes(), account.encode(), "sha256").hexdigest()[:32]
+    signed_in = hmac.new(path.read_bytes(), account.encode(), "sha256").hexdigest()[:32]
+    return f"{browser} {signed_in}"
+
+
+def owner_of(person: str) -> str:
+    """Whose a new training is: the account's, else the browser's."""
+    return next(reversed(person.split()), "")
+
+
+def runs_of(person: str) -> list[Run]:
+    """The trainings begun in this browser or by this account, the newest first; none that cannot
+    be read.
+    """
+    runs = [Run(path.parent) for path in default_root().glob("*/run.json")]
+    specs = [(run.read_spec(), run) for run in runs if run.is_readable]
+    own = [(spec.created_s, run) for spec, run in specs if spec.owner in person.split()]
+    return [run for _, run in sorted(own, key=lambda item: item[0], reverse=True)]
+
+
+def refuse_second_waiting(run: Run, person: str) -> None:
+    """The queue knows one id of a person, and there may be two. Raises RunError when another
+    training of either waits already.
+    """
+    for other in runs_of(person):
+        if other.id != run.id and jobs.is_alive(other) and jobs.status(other).ahead:
+            raise RunError("queue_one_waiting")
 
 
 def find_run(run_id: str | None) -> Run | None:

@@ -31,6 +31,8 @@ from whisper_tuner.ui.session import (
     has_dataset,
     is_begun,
     open_run,
+    owner_of,
+    refuse_second_waiting,
 )
 from whisper_tuner.ui.train_form import build_form, on_page, to_config, to_values
 
@@ -177,6 +179,7 @@ class TrainStep:
         then_redraw(self.copy.after(started))
         asked = [page.lang, page.run_id]
         then_redraw(self.stop.click(self.stop_training, asked, [self.notice], **PRIVATE))
+        asked = [page.lang, page.run_id, page.person]
         resumed = self.resume.click(self.resume_training, asked, [self.notice], **PRIVATE)
         then_redraw(self.copy.after(resumed))
         self.copy.wire()
@@ -197,8 +200,9 @@ class TrainStep:
             if run.spec_path.exists():  # a second press: it is shown by now
                 return ""
             config = _config(run, values)
+            refuse_second_waiting(run, person)
             self.page.tryout.close()  # its memory is needed
-            steps.train(run, config, person)
+            steps.train(run, config, owner_of(person))
         except TunerError as error:
             return views.paragraph(error.sentence(lang), "problem")
         return ""
@@ -210,10 +214,12 @@ class TrainStep:
             return views.paragraph(error.sentence(lang), "problem")
         return ""
 
-    def resume_training(self, lang: str, run_id: str) -> str:
+    def resume_training(self, lang: str, run_id: str, person: str) -> str:
         try:
+            run = open_run(run_id)
+            refuse_second_waiting(run, person)
             self.page.tryout.close()  # its memory is needed
-            steps.resume(open_run(run_id))
+            steps.resume(run)
         except TunerError as error:
             return views.paragraph(error.sentence(lang), "problem")
         return ""

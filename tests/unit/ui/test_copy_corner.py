@@ -3,6 +3,7 @@
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from types import SimpleNamespace
 
 import gradio as gr
@@ -62,7 +63,7 @@ def build(kind: type) -> object:
 
 
 def started(run: Run, config) -> None:
-    run.write_spec(Spec(config, time.time(), {}))
+    run.write_spec(Spec(config, time.time(), {}, owner="of a lost disk"))
 
 
 def wait_until(condition) -> None:
@@ -127,11 +128,13 @@ def test_the_page_restores(run, tiny_config, hub, tmp_path, monkeypatch):
     copying.PrivateCopy(run, TOKEN).update(is_over=True)
     monkeypatch.setenv("WHISPER_TUNER_RUNS", str(tmp_path / "new"))
     name = f"whisper-tuner-copy-{run.id}"
-    told, token, run_id, language = restore_corner.restore("en", name, TOKEN, None, None)
+    told, token, run_id, language = restore_corner.restore("en", "here", name, TOKEN, None, None)
     assert (token, run_id, language) == ("", run.id, "it")
     assert "find it in step 2" in told
-    assert steps.Run.open(tmp_path / "new", run_id).read_spec() == run.read_spec()
-    told, *_ = restore_corner.restore("en", "mallory/x", TOKEN, None, None)
+    restored = steps.Run.open(tmp_path / "new", run_id)
+    assert restored.read_spec() == replace(run.read_spec(), owner="here")
+    assert session.runs_of("here anna") == [restored]
+    told, *_ = restore_corner.restore("en", "here", "mallory/x", TOKEN, None, None)
     assert "not in your own account" in told and 'role="alert"' in told
-    told, *_ = restore_corner.restore("en", name, "", None, None)
+    told, *_ = restore_corner.restore("en", "here", name, "", None, None)
     assert "not signed in" in told

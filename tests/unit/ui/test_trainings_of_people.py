@@ -12,7 +12,7 @@ from whisper_tuner.runs.events import EventWriter, Failed, StateChanged
 from whisper_tuner.runs.folder import Run, Spec
 from whisper_tuner.ui import session
 from whisper_tuner.ui.app import step_of
-from whisper_tuner.ui.runs_menu import runs_of
+from whisper_tuner.ui.session import owner_of, person_of, runs_of
 
 
 @pytest.fixture(autouse=True)
@@ -114,3 +114,44 @@ def test_an_empty_folder_is_nothing_to_train_on_and_no_error(whole_page, root):
     with pytest.raises(InputError) as caught:
         steps.again(run)
     assert caught.value.code == "dataset_missing"
+
+
+def test_signing_in_and_out_loses_no_training(whole_page, begun):
+    alone = person_of("", None)
+    first = begun(owner_of(alone), 1.0)
+    signed_in = person_of(alone, "anna")
+    second = begun(owner_of(signed_in), 2.0)
+    assert second.read_spec().owner != first.read_spec().owner
+    assert runs_of(signed_in) == [second, first]
+    assert menu_of(whole_page, draw(whole_page, first.id, signed_in)) == [second.id, first.id]
+    signed_out = person_of(signed_in, None)
+    assert signed_out == alone and runs_of(signed_out) == [first]
+    assert person_of(signed_out, "anna") == signed_in  # the same again
+    elsewhere = person_of("", "anna")
+    assert runs_of(elsewhere) == [second]
+    assert runs_of(person_of(signed_in, "ben")) == [first]
+    assert runs_of("") == []
+
+
+@pytest.mark.parametrize("owner", ["browser", "account"])
+def test_one_waits_for_each_person_signed_in_or_not(whole_page, begun, monkeypatch, owner):
+    """Two trainings are ahead of Anna's; she begins another one under her other name."""
+    locks_held = []
+    for other, state in (("ben", "training"), (owner, "queued")):
+        run = begun(other, len(locks_held))
+        writer = EventWriter(run.events_path)
+        writer.append(StateChanged(state))
+        writer.close()
+        locks_held.append(locks.acquire(run.lock_path))
+    new, ended = Run.create(run.dir.parent), begun("browser")
+    monkeypatch.setattr(steps, "train", pytest.fail)
+    monkeypatch.setattr(steps, "resume", pytest.fail)
+    train = whole_page.train
+    values = [dial.value for dial in train.form.dials[2:]]
+    told = train.start_training(
+        "en", new.id, "browser account", "it", "openai/whisper-tiny", *values
+    )
+    resumed = train.resume_training("en", ended.id, "browser account")
+    for lock in locks_held:
+        os.close(lock)
+    assert "is waiting for its turn already" in told and told == resumed
