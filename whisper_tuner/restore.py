@@ -10,7 +10,7 @@ from whisper_tuner.errors import InputError
 from whisper_tuner.model.catalogue import check_language
 from whisper_tuner.narrate import event_sentence
 from whisper_tuner.publish import fetch_copy
-from whisper_tuner.runs import durable, jobs
+from whisper_tuner.runs import disk, durable, jobs
 from whisper_tuner.runs.events import EventWriter, Note, parse
 from whisper_tuner.runs.folder import Run, Spec
 
@@ -25,6 +25,7 @@ def restore(root: Path, repo: str, token: str, archive: Path | None = None, owne
     Raises PublishError or InputError when the copy is not the user's own, not whole or damaged,
     RunError when the disk is too small. Nothing is left behind then.
     """
+    disk.require_disk(root)
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".restore-", dir=root) as folder:
         run = Run(Path(folder) / "run")

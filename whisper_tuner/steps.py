@@ -93,15 +93,17 @@ def plan(run: Run, config: TrainConfig, device: Device) -> tuple[TrainConfig, pl
     return planner.plan(config, train_clips, test_clips, device)
 
 
-def train(run: Run, config: TrainConfig, owner: str = "") -> None:
+def train(run: Run, config: TrainConfig, owner: str = "", token: str | None = None) -> None:
     """Plan, write the specification and start the worker; returns at once. Twice is harmless.
 
-    `owner`: whoever presses Start on a page; may have one training waiting.
+    `owner`: whoever presses Start on a page; may have one training waiting. `token`: theirs, only
+    to ask for facts of a private Space.
 
-    Raises InputError when something cannot be (`plan`) or the memory is far too small, RunError
-    when the run has started, the owner has another one waiting, or the Space has replicas.
+    Raises InputError when something cannot be (`plan`), the memory is far too small or the runs do
+    not lie on a disk, RunError when the run has started, the owner has another one waiting, or the
+    Space has replicas.
     """
-    _refuse_replicas()
+    _refuse_place(run, token)
     _refuse_started(run)
     planned, expected = plan(run, config, find_device())
     if expected.hopeless:
@@ -115,7 +117,7 @@ def train(run: Run, config: TrainConfig, owner: str = "") -> None:
         jobs.start(run)
 
 
-def resume(run: Run) -> bool:
+def resume(run: Run, token: str | None = None) -> bool:
     """Go on with a training that was interrupted, stopped or failed, from its newest checkpoint
     that verifies, else from its beginning; False when a second press found it going on. A
     measuring that was interrupted is begun again.
@@ -123,7 +125,7 @@ def resume(run: Run) -> bool:
     Raises RunError when it was never started, has reached its end, its owner has another training
     waiting, or the Space has replicas.
     """
-    _refuse_replicas()
+    _refuse_place(run, token)
     owner = run.read_spec().owner
     status = jobs.status(run)
     if status.alive:
@@ -217,9 +219,10 @@ def _require_dataset(run: Run) -> None:
         raise InputError("dataset_missing", run=run.id)
 
 
-def _refuse_replicas() -> None:
-    """Each replica has a disk of its own: a run would be known to one of them only."""
-    space = find_space()
+def _refuse_place(run: Run, token: str | None) -> None:
+    """Runs need a disk. Each replica has one of its own: a run would be known to one only."""
+    disk.require_disk(run.dir.parent)
+    space = find_space(token)
     if space and (space.n_replicas or 1) > 1:
         raise RunError("space_replicas", n=space.n_replicas)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from whisper_tuner.config import TrainConfig
 from whisper_tuner.errors import InputError, RunError
 from whisper_tuner.runs import durable
-from whisper_tuner.runs.disk import is_lasting
+from whisper_tuner.runs.disk import is_lasting, require_disk
 
 ROOT_VARIABLE = "WHISPER_TUNER_RUNS"
 # What reading a specification raises that is torn, or whose settings this version does not have.
@@ -66,7 +66,11 @@ class Run:
 
     @classmethod
     def create(cls, root: Path) -> "Run":
-        """A new, empty run folder, for its owner only, with an id that cannot be guessed."""
+        """A new, empty run folder, for its owner only, with an id that cannot be guessed.
+
+        Raises InputError where runs cannot be kept (`disk.require_disk`).
+        """
+        require_disk(root)
         run_dir = root / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(8)}"
         root.mkdir(parents=True, exist_ok=True)
         run_dir.mkdir(mode=0o700)

@@ -250,11 +250,12 @@ def _prepare(
 
     tell(0)
 
-    run = into or Run.create(default_root())
+    run = into
     try:
+        run = into or Run.create(default_root())
         prepare(run, tell)
     except TunerError as error:
-        if not into:
+        if run and not into:
             shutil.rmtree(run.dir)
         return views.paragraph(error.sentence(lang), "problem"), gr.skip(), gr.skip()
     if into:

@@ -193,7 +193,14 @@ class TrainStep:
         changed = [part.change for part in (*form.dials, page.run_id, page.lang)]
         gr.on(changed, self.show_plan, chosen, [self.size], trigger_mode="always_last", **QUIET)
 
-    def start_training(self, lang: str, run_id: str, person: str, *values: object) -> str:
+    def start_training(
+        self,
+        lang: str,
+        run_id: str,
+        person: str,
+        oauth: gr.OAuthToken | None,
+        *values: object,
+    ) -> str:
         """Returns at once; the worker tells the rest through the run's folder."""
         try:
             run = open_run(run_id)
@@ -202,7 +209,7 @@ class TrainStep:
             config = _config(run, values)
             refuse_second_waiting(run, person)
             self.page.tryout.close()  # its memory is needed
-            steps.train(run, config, owner_of(person))
+            steps.train(run, config, owner_of(person), oauth and oauth.token)
         except TunerError as error:
             return views.paragraph(error.sentence(lang), "problem")
         return ""
@@ -214,12 +221,14 @@ class TrainStep:
             return views.paragraph(error.sentence(lang), "problem")
         return ""
 
-    def resume_training(self, lang: str, run_id: str, person: str) -> str:
+    def resume_training(
+        self, lang: str, run_id: str, person: str, oauth: gr.OAuthToken | None
+    ) -> str:
         try:
             run = open_run(run_id)
             refuse_second_waiting(run, person)
             self.page.tryout.close()  # its memory is needed
-            steps.resume(run)
+            steps.resume(run, oauth and oauth.token)
         except TunerError as error:
             return views.paragraph(error.sentence(lang), "problem")
         return ""
@@ -240,7 +249,15 @@ class TrainStep:
         except TunerError as error:
             return views.paragraph(error.sentence(lang), "problem"), gr.skip(), gr.skip()
 
-    def show_plan(self, lang: str, run_id: str, language: str, base: str, *values: object) -> str:
+    def show_plan(
+        self,
+        lang: str,
+        run_id: str,
+        oauth: gr.OAuthToken | None,
+        language: str,
+        base: str,
+        *values: object,
+    ) -> str:
         """Whether it fits, how long it takes and what is trained, before it is started."""
         run, device = find_run(run_id), self.page.device
         if not has_dataset(run) or not base:
@@ -252,7 +269,8 @@ class TrainStep:
         except TunerError as error:
             return views.paragraph(error.sentence(lang), "problem")
         html = views.plan(config, expected, device, read_report(run.dataset_dir), lang)
-        return html + "".join(map(views.paragraph, space_sentences(find_space(), expected, lang)))
+        space = find_space(oauth and oauth.token)
+        return html + "".join(map(views.paragraph, space_sentences(space, expected, lang)))
 
     def ask_hub(self, run_id: str, base: str) -> Updates:
         """Which base models can be had. Asked when the page stands already: it takes seconds."""

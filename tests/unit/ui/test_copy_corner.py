@@ -112,13 +112,13 @@ def test_signed_in_by_the_space(run, tiny_config, hub):
 @pytest.mark.parametrize("on_space", [True, False])
 def test_only_a_space_that_forgets_speaks_of_it(run, tiny_config, hub, monkeypatch, on_space):
     hub.spaces["anna/tuner"] = {"stage": "RUNNING", "gcTimeout": 1}
-    space._runtime.cache_clear()
+    space._answers.clear()
     if on_space:
         monkeypatch.setenv("SPACE_ID", "anna/tuner")
     step = build(TrainStep)
     assert step.copy.room.visible is on_space
     values = [dial.value for dial in step.form.dials[2:]]
-    html = step.show_plan("en", run.id, "it", tiny_config.base, *values)
+    html = step.show_plan("en", run.id, None, "it", tiny_config.base, *values)
     assert ("no persistent storage" in html) is on_space
     assert ("goes to sleep" in html) is on_space
 

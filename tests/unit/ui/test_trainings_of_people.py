@@ -2,12 +2,13 @@
 
 import os
 
+import gradio as gr
 import pytest
 
 from whisper_tuner import steps
 from whisper_tuner.config import TrainConfig
 from whisper_tuner.errors import InputError
-from whisper_tuner.runs import locks
+from whisper_tuner.runs import disk, locks
 from whisper_tuner.runs.events import EventWriter, Failed, StateChanged
 from whisper_tuner.runs.folder import Run, Spec
 from whisper_tuner.ui import session
@@ -149,9 +150,17 @@ def test_one_waits_for_each_person_signed_in_or_not(whole_page, begun, monkeypat
     train = whole_page.train
     values = [dial.value for dial in train.form.dials[2:]]
     told = train.start_training(
-        "en", new.id, "browser account", "it", "openai/whisper-tiny", *values
+        "en", new.id, "browser account", None, "it", "openai/whisper-tiny", *values
     )
-    resumed = train.resume_training("en", ended.id, "browser account")
+    resumed = train.resume_training("en", ended.id, "browser account", None)
     for lock in locks_held:
         os.close(lock)
     assert "is waiting for its turn already" in told and told == resumed
+
+
+def test_a_folder_that_is_no_disk_is_a_sentence_on_the_page(whole_page, root, monkeypatch):
+    monkeypatch.setattr(disk, "_mount_of", lambda path: (path, "fuse.s3fs"))
+    data = whole_page.parts[0]
+    told, run_id, _ = data.prepare_files("en", "", "anew", [], gr.Progress())
+    assert str(root) in told and "WHISPER_TUNER_RUNS" in told
+    assert run_id == gr.skip()
