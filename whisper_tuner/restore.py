@@ -10,7 +10,8 @@ from whisper_tuner.errors import InputError
 from whisper_tuner.model.catalogue import check_language
 from whisper_tuner.narrate import event_sentence
 from whisper_tuner.publish import fetch_copy
-from whisper_tuner.runs import disk, durable, jobs
+from whisper_tuner.runs import disk, durable, jobs, locks
+from whisper_tuner.runs.delete import HELD_NAME, RESTORE_PREFIX
 from whisper_tuner.runs.events import EventWriter, Note, parse
 from whisper_tuner.runs.folder import Run, Spec
 
@@ -27,7 +28,10 @@ def restore(root: Path, repo: str, token: str, archive: Path | None = None, owne
     """
     disk.require_disk(root)
     root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".restore-", dir=root) as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix=RESTORE_PREFIX, dir=root) as folder,
+        locks.hold(Path(folder) / HELD_NAME),
+    ):
         run = Run(Path(folder) / "run")
         run.dir.mkdir(mode=0o700)
         repo_id, run_id = fetch_copy.fetch(repo, token, run)

@@ -1,6 +1,6 @@
 """The few functions that the page, the command line and the tests share. No torch, no gradio.
 
-    prepare → train → compare → try → push        restore
+    prepare → train → compare → try → push        restore, delete
 
 Each takes a run folder, does one step of the job, and leaves its result in the folder.
 """
@@ -9,6 +9,7 @@ import importlib.util
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from whisper_tuner.data.clips import (
     Candidate,
     Report,
     read_clips,
+    read_report,
 )
 from whisper_tuner.data.prepare import prepare as prepare_dataset
 from whisper_tuner.errors import InputError, RunError
@@ -32,6 +34,7 @@ from whisper_tuner.publish import hub, package
 from whisper_tuner.publish.space import find_space
 from whisper_tuner.restore import restore as restore
 from whisper_tuner.runs import disk, jobs, locks, queue, start
+from whisper_tuner.runs.delete import delete as delete_folder
 from whisper_tuner.runs.device import Device, find_device
 from whisper_tuner.runs.folder import Run, Spec
 
@@ -39,6 +42,15 @@ EXAMPLE_DIR = Path(__file__).resolve().parents[1] / "examples" / "italian-prompt
 EXAMPLE_LANGUAGE = "it"
 DATA_LOCK_NAME = "dataset.lock"  # held while recordings are added
 VERSIONED = ("whisper-tuner", "torch", "transformers", "peft", "bitsandbytes", "accelerate")
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """What a deletion took away: recordings, and megabytes of disk that are free now."""
+
+    run: str
+    n_clips: int
+    megabytes: float
 
 
 def prepare(
@@ -253,6 +265,18 @@ def compare(run: Run) -> bool:
     """
     _require_adapter(run)
     return jobs.start(run, "compare")
+
+
+def delete(run: Run) -> Deleted:
+    """Delete a run with its recordings and all that was made of them. What is on Hugging Face
+    stays there; what the base heard is kept for a while (`evaluation/base_cache.py`).
+
+    Raises RunError when its worker is alive, or recordings are being added to it.
+    """
+    if locks.is_held(run.dir / DATA_LOCK_NAME):
+        raise RunError("data_being_added")
+    n_clips = read_report(run.dataset_dir).n_clips if has_dataset(run) else 0
+    return Deleted(run.id, n_clips, delete_folder(run) / 1e6)
 
 
 def push(run: Run, token: str, repo_name: str, private: bool = True) -> hub.PushResult:

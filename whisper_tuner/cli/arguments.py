@@ -52,6 +52,10 @@ def parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("run", help="a run's id or folder")
 
+    sub = command("delete", keeping.delete, "delete a run: recordings, adapter, everything")
+    sub.add_argument("run", help="a run's id or folder")
+    sub.add_argument("--yes", action="store_true", help="do not ask")
+
     sub = command("restore", commands.restore, "get a run back from its private copy")
     sub.add_argument("repo", help="the copy's name in your account: whisper-tuner-copy-…")
     sub.add_argument(

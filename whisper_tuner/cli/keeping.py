@@ -1,7 +1,10 @@
-"""The commands that look after runs: how they stand, and their private copies."""
+"""The commands that look after runs: how they stand, their private copies, their end."""
 
 import argparse
+import sys
+from dataclasses import asdict
 
+from whisper_tuner import steps
 from whisper_tuner.cli.commands import open_run, require_token
 from whisper_tuner.cli.telling import report_run, say, say_json
 from whisper_tuner.errors import RunError
@@ -40,3 +43,19 @@ def copy(options: argparse.Namespace) -> int:
     else:
         say(copy_sentence(copier))
     return int(copier.has_problem)
+
+
+def delete(options: argparse.Namespace) -> int:
+    """Asks first, on a terminal. Raises RunError when it was not confirmed."""
+    run = open_run(options.run)
+    is_sure = options.yes
+    if not is_sure and sys.stdin.isatty():
+        is_sure = input(text("cli_delete_ask", run=run.id) + " ").strip().lower() in ("y", "yes")
+    if not is_sure:
+        raise RunError("run_delete_not_sure")
+    deleted = steps.delete(run)
+    if options.json:
+        say_json(asdict(deleted))
+    else:
+        say(text("delete_done", **asdict(deleted)))
+    return 0

@@ -12,6 +12,7 @@ from gradio.events import Dependency
 from whisper_tuner.locales import LANGUAGES, text
 from whisper_tuner.runs import jobs
 from whisper_tuner.runs.caretaker import Caretaker
+from whisper_tuner.runs.delete import sweep
 from whisper_tuner.runs.device import find_device
 from whisper_tuner.runs.events import read_events
 from whisper_tuner.runs.folder import Run, default_root
@@ -19,6 +20,7 @@ from whisper_tuner.runs.tryout import TryOut
 from whisper_tuner.ui import files_route, fragments, security, views
 from whisper_tuner.ui.compare_step import CompareStep
 from whisper_tuner.ui.data_step import DataStep
+from whisper_tuner.ui.delete_corner import DeleteCorner
 from whisper_tuner.ui.language import (
     HEAD,
     ON_LOAD_JS,
@@ -92,8 +94,10 @@ class PageView:
             ):
                 with gr.Tab(label(f"page_step_{name}"), id=name) as self.tabs[name]:
                     parts.append(kind(page))
+                    if name == "train":
+                        self.delete = DeleteCorner(page)
         _, self.train, self.compare, _ = parts
-        self.parts = (*parts, self.menu)
+        self.parts = (*parts, self.delete, self.menu)
         self.seen = gr.State("")
         self.inputs = [page.lang, page.run_id, *(i for part in self.parts for i in part.inputs)]
         self.outputs = [page.timer, self.problem, *self.tabs.values()]
@@ -114,7 +118,7 @@ class PageView:
         asked.then(train.ask_hub, base, [train.offline, train.form.base], **QUIET)
         known = asked.then(self.know_person, page.person, page.person, **QUIET)
         whose = [page.lang, page.run_id, page.person]
-        known.then(self.show_menu, whose, self.menu.outputs, **QUIET)
+        known.then(self.show_own, whose, self.delete.outputs + self.menu.outputs, **QUIET)
         page.lang.input(self.draw, self.inputs, self.outputs, js=ON_SWITCH_JS, **QUIET)
         page.timer.tick(self.tick, [*self.inputs, self.seen], [*self.outputs, self.seen], **QUIET)
 
@@ -150,8 +154,10 @@ class PageView:
     def know_person(self, known: str, account: gr.OAuthProfile | None) -> str:
         return person_of(known, account.username if account else None)
 
-    def show_menu(self, lang: str, run_id: str, person: str) -> Updates:
-        return self.menu.show(lang, find_run(run_id), person)
+    def show_own(self, lang: str, run_id: str, person: str) -> Updates:
+        """What depends on who it is."""
+        run = find_run(run_id)
+        return self.delete.show(lang, run, person) | self.menu.show(lang, run, person)
 
     def tick(self, lang: str, run_id: str, *values: object) -> Updates:
         """Once a second while the run is alive or about to be: what is new; everything when it has
@@ -193,6 +199,7 @@ def step_of(run: Run | None) -> str:
 
 def launch() -> None:
     """Serve the page; host and port as Gradio's own variables say (GRADIO_SERVER_PORT, …)."""
+    sweep(default_root())
     blocks = build().queue(max_size=64, api_open=False)
     _, url, _ = blocks.launch(
         quiet=True,

@@ -87,6 +87,11 @@ def runs_of(person: str) -> list[Run]:
     return [run for _, run in sorted(own, key=lambda item: item[0], reverse=True)]
 
 
+def is_own(run: Run, person: str) -> bool:
+    """Whether this person has begun it; of one that was not started, whoever knows its id."""
+    return not run.spec_path.exists() or run.read_spec().owner in person.split()
+
+
 def refuse_second_waiting(run: Run, person: str) -> None:
     """The queue knows one id of a person, and there may be two. Raises RunError when another
     training of either waits already.

@@ -11,7 +11,7 @@ from whisper_tuner.errors import InputError
 from whisper_tuner.runs import disk, locks
 from whisper_tuner.runs.events import EventWriter, Failed, StateChanged
 from whisper_tuner.runs.folder import Run, Spec
-from whisper_tuner.ui import session
+from whisper_tuner.ui import delete_corner, session
 from whisper_tuner.ui.app import step_of
 from whisper_tuner.ui.session import owner_of, person_of, runs_of
 
@@ -35,11 +35,10 @@ def begun(root, tiny_config):
 
 
 def draw(whole_page, run_id: str, person: str = "", lang: str = "en") -> dict:
-    values = [getattr(part, "value", None) for part in whole_page.inputs]
-    given = dict(zip(whole_page.inputs, values, strict=True))
-    given |= {whole_page.page.lang: lang, whole_page.page.run_id: run_id}
-    given[whole_page.page.person] = person
-    return whole_page.resume(*given.values())
+    page = whole_page.page
+    known = {page.lang: lang, page.run_id: run_id, page.person: person}
+    given = [known.get(part, getattr(part, "value", None)) for part in whole_page.inputs]
+    return whole_page.resume(*given)
 
 
 def menu_of(whole_page, updates: dict) -> list[str]:
@@ -164,3 +163,21 @@ def test_a_folder_that_is_no_disk_is_a_sentence_on_the_page(whole_page, root, mo
     told, run_id, _ = data.prepare_files("en", "", "anew", [], gr.Progress())
     assert str(root) in told and "WHISPER_TUNER_RUNS" in told
     assert run_id == gr.skip()
+
+
+def test_only_ones_own_training_is_deleted_and_only_when_sure(whole_page, begun, root):
+    run, corner = begun("account"), whole_page.delete
+    for person, visible in (("browser account", True), ("browser", False), ("", False)):
+        assert draw(whole_page, run.id, person)[corner.room].visible is visible
+    stranger = delete_corner.delete("en", run.id, "browser", True)
+    unsure = delete_corner.delete("en", run.id, "browser account", False)
+    assert "cannot be deleted here" in stranger[0] and "Confirm it first" in unsure[0]
+    lock = locks.acquire(run.lock_path)
+    alive = delete_corner.delete("en", run.id, "browser account", True)
+    os.close(lock)
+    assert "stop it first" in alive[0] and alive[2] == gr.skip() and run.dir.exists()
+    told, sure, run_id = delete_corner.delete("zh", run.id, "browser account", True)
+    assert "Hugging Face" in told and (sure, run_id) == (False, "")
+    assert not run.dir.exists() and list(root.iterdir()) == []
+    assert not draw(whole_page, run_id)[corner.room].visible
+    assert "no run" in delete_corner.delete("en", run.id, "account", True)[0]
