@@ -97,6 +97,8 @@ def space_sentences(space: Space | None, plan: Plan, lang: str = "en") -> list[s
     if space is None:
         return []
     sentences = [text("space_loses_runs", lang)] if space.loses_runs else []
+    if not space.is_known:
+        sentences.append(text("space_unknown", lang))
     if space.sleep_s is not None and space.sleep_s < plan.total_s:
         times = {"sleep": space.sleep_s, "time": plan.total_s}
         said = {name: rough_duration(seconds, lang) for name, seconds in times.items()}

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from whisper_tuner import cli
+from whisper_tuner.locales import text as sentence
 from whisper_tuner.runs import jobs
 from whisper_tuner.runs.folder import Run
 
@@ -64,6 +65,7 @@ def test_prepare_names_every_bad_clip(capsys, small_source, tmp_path):
         ("compare", "nonsense"),
         ("try", "nonsense", "nowhere.wav"),
         ("push", "nonsense", "--name", "x"),
+        ("copy", "nonsense"),
         ("restore", "nonsense"),
         ("restore", "nonsense", "--archive", "nowhere.tar.gz"),
     ],
@@ -128,6 +130,41 @@ def test_status_of_a_draft_and_of_nothing(capsys, prepared):
     code, out, _ = call(capsys, "status", prepared.dir, "--json")
     assert code == 0
     assert json.loads(out)["state"] == "draft"
+
+
+def test_a_run_that_cannot_be_read_hides_no_other(capsys, runs):
+    torn, whole = Run.create(runs), Run.create(runs)
+    torn.spec_path.write_text("")
+    whole.events_path.write_bytes(b"\0\0\n")
+    code, out, err = call(capsys, "status")
+    assert (code, err) == (0, "")
+    lines = {line.split()[0]: line for line in out.splitlines()}
+    assert "cannot be read" in lines[torn.id] and "Not started" in lines[whole.id]
+    answers = [json.loads(line) for line in call(capsys, "status", "--json")[1].splitlines()]
+    assert {"run": torn.id, "problem": "run_unreadable"} in answers and len(answers) == 2
+    code, out, err = call(capsys, "status", torn.id)
+    assert (code, out) == (2, "") and "cannot be read" in err
+
+
+def test_what_was_never_started_has_no_copy(capsys, prepared):
+    code, out, err = call(capsys, "copy", prepared.dir)
+    assert (code, out) == (2, "") and "never started" in err
+
+
+def test_stop_promises_what_it_does(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["stop", "--help"])
+    assert "finish the step" not in capsys.readouterr().out
+    assert "this step is finished" not in sentence("state_stopping")
+    assert "is kept" not in sentence("worker_stop_forced")  # there may be no checkpoint
+
+
+def test_an_interrupted_command_is_no_traceback(capsys, prepared, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("whisper_tuner.cli.keeping.report_run", interrupted)
+    assert call(capsys, "status", prepared.dir)[0] == 130
 
 
 def test_compare_try_and_push_need_an_adapter(capsys, prepared, small_source):

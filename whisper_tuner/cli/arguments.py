@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from whisper_tuner import __version__
-from whisper_tuner.cli import commands
+from whisper_tuner.cli import commands, keeping
 from whisper_tuner.cli.further import further
 from whisper_tuner.config import METRICS, PRECISIONS, WINDOWS, LoraSettings, TrainConfig
 from whisper_tuner.model.catalogue import BASE_MODELS
@@ -44,8 +44,17 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("run", help="the trained run's id or folder")
     _source_arguments(sub, nargs="*")
 
-    sub = command("status", commands.status, "say how a run, or every run, stands")
+    sub = command("status", keeping.status, "say how a run, or every run, stands")
     sub.add_argument("run", nargs="?", help="a run's id or folder")
+
+    sub = command(
+        "copy", keeping.copy, "bring a run's private copy in your account up to date, to its end"
+    )
+    sub.add_argument("run", help="a run's id or folder")
+
+    sub = command("delete", keeping.delete, "delete a run: recordings, adapter, everything")
+    sub.add_argument("run", help="a run's id or folder")
+    sub.add_argument("--yes", action="store_true", help="do not ask")
 
     sub = command("restore", commands.restore, "get a run back from its private copy")
     sub.add_argument("repo", help="the copy's name in your account: whisper-tuner-copy-…")
@@ -54,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
     )
 
     summaries = (
-        ("stop", commands.stop, "end a training: finish the step, save, stop"),
+        ("stop", commands.stop, "end a training and keep what was learned"),
         ("resume", commands.resume, "go on with a training that stopped or broke off"),
         (
             "compare",

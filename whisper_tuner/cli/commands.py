@@ -197,19 +197,7 @@ def demo(options: argparse.Namespace) -> int:
     return 0
 
 
-# --- status, stop, resume, restore
-
-
-def status(options: argparse.Namespace) -> int:
-    if options.run:
-        report_run(open_run(options.run), options.json)
-        return 0
-    folders = sorted(default_root().glob("*-*-*/"))
-    if not folders and not options.json:
-        say(text("cli_no_runs"))
-    for folder in folders:
-        report_run(Run(folder), options.json)
-    return 0
+# --- stop, resume, restore
 
 
 def stop(options: argparse.Namespace) -> int:

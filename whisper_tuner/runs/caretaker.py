@@ -10,7 +10,7 @@ import time
 import traceback
 from pathlib import Path
 
-from whisper_tuner.runs import heartbeat, jobs, reasons
+from whisper_tuner.runs import heartbeat, jobs, reasons, tryout
 from whisper_tuner.runs.folder import Run
 
 LOOK_EVERY_S = 5.0
@@ -51,4 +51,5 @@ def look_after(run: Run) -> None:
                 jobs.kill(run, reasons.HUNG)  # the next look finds it interrupted
         return
     if not jobs.is_forgotten(run) and jobs.status(run).goes_on:  # reading all events takes time
+        tryout.close_all()  # its memory is needed
         jobs.start(run, jobs.last_stage(run), by_itself=True)

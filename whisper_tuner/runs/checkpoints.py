@@ -8,14 +8,13 @@ What is in a checkpoint is the business of whoever writes it (`training/`).
 
 import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from whisper_tuner.errors import RunError
-from whisper_tuner.runs import disk
+from whisper_tuner.runs import disk, durable
 
 MANIFEST_NAME = "manifest.json"
 NAME_PATTERN = re.compile(r"step-(\d+)")
@@ -43,15 +42,15 @@ def commit(folder: Path, step: int, write: Callable[[Path], object]) -> Path:
         with disk.no_room_named(new):
             write(new)
             for path in new.iterdir():
-                sync(path)
+                durable.fsync(path)
             (new / MANIFEST_NAME).write_text(_manifest(new, step))
-            sync(new / MANIFEST_NAME)
-            sync(new)
+            durable.fsync(new / MANIFEST_NAME)
+            durable.fsync(new)
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)  # a full disk needs the room
         raise
     new.rename(final)
-    sync(folder)
+    durable.fsync(folder)
     if not is_whole(final):
         raise RunError("checkpoint_broken", step=step)
     for later in by_step(folder):
@@ -129,12 +128,3 @@ def _manifest(checkpoint: Path, step: int) -> str:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         files[path.name] = {"size": path.stat().st_size, "sha256": digest}
     return json.dumps({"step": step, "files": files}, indent=1)
-
-
-def sync(path: Path) -> None:
-    """Wait until a file, or a folder's list of names, is on the disk."""
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

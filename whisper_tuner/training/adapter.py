@@ -8,7 +8,7 @@ from peft import PeftModel
 from transformers import WhisperProcessor
 
 from whisper_tuner.errors import TrainingError
-from whisper_tuner.runs import checkpoints, disk
+from whisper_tuner.runs import disk, durable
 
 NOT_FINITE = "training_not_finite"  # the error that a roll-back may mend
 
@@ -38,7 +38,7 @@ def save_adapter(
         processor.feature_extractor.save_pretrained(temporary)  # transformers 5 leaves it out
         model.generation_config.save_pretrained(temporary)
         for path in temporary.iterdir():
-            checkpoints.sync(path)
+            durable.fsync(path)
     shutil.rmtree(adapter_dir, ignore_errors=True)
     temporary.rename(adapter_dir)
-    checkpoints.sync(adapter_dir.parent)
+    durable.fsync(adapter_dir.parent)

@@ -17,7 +17,16 @@ from whisper_tuner.runs.folder import Run, default_root
 from whisper_tuner.ui import fragments, views
 from whisper_tuner.ui.language import label, static_html
 from whisper_tuner.ui.restore_corner import RestoreCorner
-from whisper_tuner.ui.session import PRIVATE, QUIET, Page, Redraw, Updates, find_run, has_dataset
+from whisper_tuner.ui.session import (
+    PRIVATE,
+    QUIET,
+    Page,
+    Redraw,
+    Updates,
+    find_run,
+    has_dataset,
+    is_begun,
+)
 
 N_TRAIN_CLIPS, N_TEST_CLIPS, MAX_CLIPS = 200, 50, 10_000
 COLUMN_WIDTHS = ["190px", "95px", "275px", "100px", "310px"]  # a telephone scrolls inside the table
@@ -98,7 +107,8 @@ class DataStep:
         """What the run's folder says about its recordings."""
         tabs = {tab: gr.Tab(label=text(key, lang)) for key, tab in self.tabs.items()}
         if not has_dataset(run):
-            html = views.paragraph(text("data_empty", lang), "empty")
+            key = "dataset_vanished" if is_begun(run) else "data_empty"
+            html = views.paragraph(text(key, lang), "empty")
             hidden = gr.Column(visible=False)
             return {**tabs, self.summary: html, self.found: hidden, self.more: hidden}
         clips, report = read_clips(run.dataset_dir), read_report(run.dataset_dir)
@@ -216,7 +226,7 @@ class DataStep:
 
 def can_be_added_to(run: Run) -> bool:
     """Whether it goes on from an earlier run and was not started yet."""
-    return run.start_dir.exists() and not run.spec_path.exists()
+    return has_dataset(run) and run.start_dir.exists() and not run.spec_path.exists()
 
 
 def _to_add_to(run_id: str, where: str) -> Run | None:
@@ -240,11 +250,12 @@ def _prepare(
 
     tell(0)
 
-    run = into or Run.create(default_root())
+    run = into
     try:
+        run = into or Run.create(default_root())
         prepare(run, tell)
     except TunerError as error:
-        if not into:
+        if run and not into:
             shutil.rmtree(run.dir)
         return views.paragraph(error.sentence(lang), "problem"), gr.skip(), gr.skip()
     if into:

@@ -32,6 +32,10 @@ def restore(lang: str) -> str:
     return f"<p>{text('restore_text', lang)}</p>"
 
 
+def delete(lang: str) -> str:
+    return f"<p>{text('delete_text', lang)}</p>"
+
+
 def offline(lang: str) -> str:
     return f'<p class="sentence note">{text("offline", lang)}</p>'
 
@@ -66,6 +70,7 @@ ALL = (
     own_help,
     archive_help,
     restore,
+    delete,
     offline,
     offline_none,
     try_out,

@@ -8,10 +8,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from whisper_tuner.errors import TrainingError
-from whisper_tuner.runs import disk
-from whisper_tuner.runs.disk import is_lasting
-from whisper_tuner.runs.folder import default_root
+from whisper_tuner.errors import InputError, TrainingError
+from whisper_tuner.runs import disk, locks
+from whisper_tuner.runs.disk import is_lasting, require_disk
+from whisper_tuner.runs.folder import Run, default_root
 
 Mount = namedtuple("Mount", "mountpoint fstype")
 CONTAINER = [Mount("/", "overlay"), Mount("/proc", "proc"), Mount("/etc/hosts", "ext4")]
@@ -81,3 +81,64 @@ def test_what_says_nothing_is_a_full_disk_when_it_is_full(tmp_path, monkeypatch)
         raise torchs
     with pytest.raises(TrainingError), disk.no_room_named(tmp_path):
         raise TrainingError("training_not_finite", step=1)
+
+
+def refusal(root: Path) -> str:
+    require_disk.cache_clear()
+    with pytest.raises(InputError) as caught:
+        Run.create(root)
+    require_disk.cache_clear()
+    assert caught.value.code == "runs_folder_unfit"
+    for lang in ("en", "zh"):
+        assert str(root) in caught.value.sentence(lang)
+        assert "WHISPER_TUNER_RUNS" in caught.value.sentence(lang)
+    return caught.value.params["problem"]
+
+
+@pytest.mark.parametrize("kind", ["ext4", "nfs4", "9p", "tmpfs", "fuse.sshfs", "fuseblk", "new"])
+def test_what_locks_and_renames_holds_runs_whatever_it_is_called(monkeypatch, tmp_path, kind):
+    mount(monkeypatch, Mount(str(tmp_path), kind))
+    assert Run.create(tmp_path / "runs").dir.is_dir()
+    assert [path.name for path in (tmp_path / "runs").iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "space_id"),
+    [("fuse.hf-mount", ""), ("fuse.s3fs", ""), ("fuse.rclone", ""), ("fuse", "anna/tuner")],
+)
+def test_a_bucket_holds_no_runs_wherever_it_is(monkeypatch, tmp_path, kind, space_id):
+    if space_id:
+        monkeypatch.setenv("SPACE_ID", space_id)
+    mount(monkeypatch, Mount(str(tmp_path), kind))
+    assert refusal(tmp_path / "runs") == kind
+    assert not (tmp_path / "runs").exists()
+
+
+def broken(*arguments: object) -> None:
+    raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "instead", "problem"),
+    [
+        (locks.fcntl, "flock", lambda fd, how: None, "flock"),  # it locks nothing, and says nothing
+        (locks.fcntl, "flock", broken, "Operation not supported"),
+        (os, "link", broken, "Operation not supported"),
+        (os, "fsync", broken, "Operation not supported"),
+        (Path, "replace", broken, "Operation not supported"),
+    ],
+)
+def test_what_fails_when_it_is_tried(monkeypatch, tmp_path, place, name, instead, problem):
+    monkeypatch.setattr(place, name, instead)
+    assert refusal(tmp_path) == problem
+
+
+def test_a_full_disk_is_called_full(monkeypatch, tmp_path):
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    require_disk.cache_clear()
+    with pytest.raises(InputError) as caught:
+        Run.create(tmp_path)
+    assert caught.value.code == "disk_full"

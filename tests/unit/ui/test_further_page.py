@@ -120,9 +120,9 @@ def test_base_and_lora_are_the_adapters_whatever_the_form_says(page, ended):
     _, run_id, _ = step.train_further("en", ended.id)
     filled = ("it", "openai/whisper-small", "8bit", 3, 1e-4, 8, 12, 4, "speech", 1)
     fresh = ("it", "openai/whisper-base", "8bit", 3, 1e-4, 32, 64, 4, "speech", 1)
-    planned = step.show_plan("en", run_id, *filled)
+    planned = step.show_plan("en", run_id, None, *filled)
     assert "weights are trained" in planned
-    assert step.show_plan("en", run_id, *fresh) == planned
+    assert step.show_plan("en", run_id, None, *fresh) == planned
 
 
 def files_of(folder: Path) -> list[str]:
