@@ -22,17 +22,21 @@ class DeleteCorner:
             gr.HTML(static_html(fragments.delete))
             self.sure = gr.Checkbox(False, label=label("page_delete_sure"))
             self.button = gr.Button(label("page_delete_button"), variant="stop")
-        self.notice = gr.HTML(elem_id="delete-notice")
+            self.notice = gr.HTML(elem_id="delete-notice")
+        self.receipt = gr.HTML(elem_id="delete-receipt")  # until another run is shown
         self.inputs = [page.person]
-        self.outputs = [self.room]
+        self.outputs = [self.room, self.receipt]
 
     def show(self, lang: str, run: Run | None, person: str) -> Updates:
-        return {self.room: gr.Accordion(visible=run is not None and is_own(run, person))}
+        return {
+            self.room: gr.Accordion(visible=run is not None and is_own(run, person)),
+            self.receipt: "" if run else gr.skip(),
+        }
 
     def wire(self, then_redraw: Redraw) -> None:
         page = self.page
         asked = [page.lang, page.run_id, page.person, self.sure]
-        done = [self.notice, self.sure, page.run_id]
+        done = [self.notice, self.receipt, self.sure, page.run_id]
         then_redraw(self.button.click(delete, asked, done, **PRIVATE))
 
 
@@ -46,5 +50,6 @@ def delete(lang: str, run_id: str, person: str, is_sure: bool) -> tuple:
             raise RunError("run_delete_not_sure")
         deleted = steps.delete(run)
     except TunerError as error:
-        return views.paragraph(error.sentence(lang), "problem"), gr.skip(), gr.skip()
-    return views.paragraph(text("delete_done", lang, **asdict(deleted)), "good"), False, ""
+        return views.paragraph(error.sentence(lang), "problem"), gr.skip(), gr.skip(), gr.skip()
+    receipt = views.paragraph(text("delete_done", lang, **asdict(deleted)), "good")
+    return "", receipt, False, ""

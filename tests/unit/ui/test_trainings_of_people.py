@@ -175,9 +175,11 @@ def test_only_ones_own_training_is_deleted_and_only_when_sure(whole_page, begun,
     lock = locks.acquire(run.lock_path)
     alive = delete_corner.delete("en", run.id, "browser account", True)
     os.close(lock)
-    assert "stop it first" in alive[0] and alive[2] == gr.skip() and run.dir.exists()
-    told, sure, run_id = delete_corner.delete("zh", run.id, "browser account", True)
-    assert "Hugging Face" in told and (sure, run_id) == (False, "")
+    assert "stop it first" in alive[0] and alive[3] == gr.skip() and run.dir.exists()
+    notice, told, sure, run_id = delete_corner.delete("zh", run.id, "browser account", True)
+    assert "Hugging Face" in told and (notice, sure, run_id) == ("", False, "")
     assert not run.dir.exists() and list(root.iterdir()) == []
-    assert not draw(whole_page, run_id)[corner.room].visible
+    updates = draw(whole_page, run_id)
+    assert not updates[corner.room].visible and updates[corner.receipt] == gr.skip()
+    assert draw(whole_page, begun("account").id)[corner.receipt] == ""
     assert "no run" in delete_corner.delete("en", run.id, "account", True)[0]
