@@ -122,7 +122,7 @@ def train(run: Run, config: TrainConfig, owner: str = "", token: str | None = No
         raise InputError("does_not_fit", **expected.gigabytes)
     origin = start.read_origin(run)
     whence = origin.run if origin else ""
-    with queue.place(run, owner) as now_s:
+    with disk.told_when_full(), queue.place(run, owner) as now_s:
         if locks.is_held(run.dir / DATA_LOCK_NAME):
             raise RunError("data_being_added")
         run.write_spec(Spec(planned, now_s, _versions(), owner, expected.total_s, whence))
@@ -145,7 +145,7 @@ def resume(run: Run, token: str | None = None) -> bool:
     if not jobs.can_resume(status):
         raise RunError("run_has_ended", run=run.id)
     stage = jobs.last_stage(run) if status.state == "interrupted" else "train"
-    with queue.place(run, owner) as now_s:
+    with disk.told_when_full(), queue.place(run, owner) as now_s:
         return jobs.start(run, stage, ticket_s=now_s)
 
 
@@ -268,7 +268,7 @@ def compare(run: Run) -> bool:
     _require_adapter(run)
     if not jobs.can_compare(run, jobs.status(run)):
         raise RunError("compare_resume_first")
-    with queue.place(run, "") as now_s:
+    with disk.told_when_full(), queue.place(run, "") as now_s:
         return jobs.start(run, "compare", ticket_s=now_s)
 
 

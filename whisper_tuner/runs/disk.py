@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from whisper_tuner.errors import InputError, TunerError
+from whisper_tuner.errors import InputError, RunError, TunerError
 from whisper_tuner.runs import durable, locks
 
 FLOOR_BYTES = 1_000_000_000  # a training waits while less is free
@@ -111,6 +111,17 @@ def no_room_named(folder: Path) -> Iterator[None]:
         said = any(f"os error {number}" in str(error) for number in NO_ROOM)  # as Rust says it
         if named or said or is_full(folder):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+        raise
+
+
+@contextmanager
+def told_when_full() -> Iterator[None]:
+    """For a person who presses a button: OSError becomes RunError when it says that the disk is."""
+    try:
+        yield
+    except OSError as error:
+        if is_no_room(error):
+            raise RunError("disk_full") from error
         raise
 
 

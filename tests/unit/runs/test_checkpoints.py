@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.chaos_parts.disks import mutate
+from benchmarks.chaos_parts.mutants import mutate
 from whisper_tuner.runs import checkpoints
 
 FILES = {"weights": b"w" * 5000, "optimizer": bytes(range(256)) * 20, "state.json": b'{"step": 1}'}

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from whisper_tuner.errors import InputError, TrainingError
+from whisper_tuner.errors import InputError, RunError, TrainingError
 from whisper_tuner.runs import disk, locks
 from whisper_tuner.runs.disk import is_lasting, require_disk
 from whisper_tuner.runs.folder import Run, default_root
@@ -142,3 +142,10 @@ def test_a_full_disk_is_called_full(monkeypatch, tmp_path):
     with pytest.raises(InputError) as caught:
         Run.create(tmp_path)
     assert caught.value.code == "disk_full"
+
+
+def test_who_presses_a_button_is_told_of_a_full_disk():
+    with pytest.raises(RunError, match="disk is full"), disk.told_when_full():
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(OSError, match="no such"), disk.told_when_full():
+        raise OSError(errno.ENOENT, "no such file")
