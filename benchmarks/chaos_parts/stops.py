@@ -37,8 +37,8 @@ RESUMED_OF_A_PHASE = 1  # of the runs stopped in it, so many are resumed to thei
 def stops(source: Run, n: int, draw: random.Random, tell: Tell) -> dict:
     """Stop in every phase: the worker ends in time as `stopped`, keeps what was learnt, and can go
     on to the end. That need not be the same: Stop saves behind any step, and the silence is
-    recorded there anew (`training/trainer.py`). A run that was over before Stop was pressed, or had measured its last clip,
-    is drawn again.
+    recorded there anew (`training/trainer.py`). A run that was over before Stop was pressed, or had
+    measured its last clip, is drawn again.
     """
     whole = trained(source)
     pressed_in: Counter[str] = Counter()
