@@ -46,6 +46,7 @@ class Watch:
             return None
         first, _, rest = path.removeprefix(root).partition(os.sep)
         if first == self.run.id:
+            rest = re.sub(r"(^|/)\.([^/]+)-\w{8}$", r"\1\2", rest)  # see runs/durable.py
             return re.sub(r"step-\d+", "step-N", rest) or None
         folder = str(Path(first) / rest).rpartition(os.sep)[0]
         return folder if rest else first

@@ -83,7 +83,8 @@ def _since(records: list[Record], state: str) -> list[Record]:
 def _living(root: Path) -> list[Run]:
     """Runs of this root whose worker is alive."""
     runs = [Run(lock_path.parent) for lock_path in root.glob("*/worker.lock")]
-    return [run for run in runs if run.spec_path.exists() and locks.is_held(run.lock_path)]
+    started = [run for run in runs if run.spec_path.exists() and run.is_readable]
+    return [run for run in started if locks.is_held(run.lock_path)]
 
 
 def _waits(run: Run, owner: str) -> bool:
