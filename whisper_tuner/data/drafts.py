@@ -61,11 +61,11 @@ def draft(
 
 
 def _find_header(records: list[list[str]], used: list[int], reading: Reading) -> int | None:
-    """The first record that names both audio and text; there may be a title above it."""
+    """The first record that names both audio and text, if any; there may be a title above it."""
     for i in used[:N_TITLE_ROWS]:
         if {"audio", "text"} <= find_columns(records[i], reading, by_name=True).keys():
             return i
-    return used[0] if reading.has_header else None
+    return None
 
 
 def _by_content(
@@ -81,7 +81,9 @@ def _by_content(
     is_list = 2 * n_known[audio] > len(sample)
     is_file = [is_file_name(cell(record, audio)) for record in sample]
     begins = is_file[0] or bool(knows(cell(sample[0], audio)))  # with the first row, not a header
-    header = None if begins or reading.has_header is False else used[0]
+    if reading.has_header is not None:
+        begins = not reading.has_header
+    header = None if begins else used[0]
     texts = _columns_of_words(sample if header is None else sample[1:], audio, width)
     guessed = {"audio": audio} if is_list else {}
     if texts:

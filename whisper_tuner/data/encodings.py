@@ -91,7 +91,8 @@ def guess_encoding(data: bytes) -> str | None:
     for encoding, letters in EASTERN.items():
         text = _decodes(data, encoding)
         foreign = {char for char in text or "" if char > "\x7f"}
-        if foreign and foreign <= letters | CP1252_MARKS | {"№"}:
+        is_mixed = MIXED_WORD.search(text or "")
+        if foreign and foreign <= letters | CP1252_MARKS | {"№"} and not is_mixed:
             return encoding
     return encoding
 
@@ -166,6 +167,7 @@ GUESSES: dict[str, Callable[[list[str], str], bool]] = {
     "cp949": _is_korean,
     "cp1252": _is_western,
 }
+MIXED_WORD = re.compile("[A-Za-z][\u0400-\u04ff]|[\u0400-\u04ff][A-Za-z]")
 EASTERN = {  # the letters of its languages
     "cp1251": frozenset(map(chr, range(0x410, 0x450))) | frozenset("ЁёЄєІіЇїҐґЎў"),
     "cp1250": frozenset(

@@ -36,10 +36,13 @@ def read_sheets(path: Path, name: str) -> list[list[list[str]]]:
     found: list[list[list[str]]] = []
     with _child(name, "sheets", str(path)) as lines:
         for item in _items(lines, name):
-            if isinstance(item, dict):
-                found.append([])
-            else:
-                found[-1].append([Unsure(c[0]) if isinstance(c, list) else c for c in item])
+            match item:
+                case {"sheet": _}:
+                    found.append([])
+                case {"n_blank": n}:
+                    found[-1] += [[]] * n
+                case _:
+                    found[-1].append([Unsure(c[0]) if isinstance(c, list) else c for c in item])
     return [records for records in found if any(map(any, records))]
 
 

@@ -30,8 +30,8 @@ TOO_LARGE = 4
 
 
 def sheets(path: str) -> Iterator[object]:
-    """`{"sheet": name}`, then its rows. A cell is a string, or `[string]` when it is no text there
-    and may look different to a person: a date, a fraction, a truth value.
+    """`{"sheet": name}`, then its rows, and `{"n_blank": n}` for blank ones. A cell is a string, or
+    `[string]` when it is no text there and may look different to a person: a date, a fraction.
     """
     with Path(path).open("rb") as file, CalamineWorkbook.from_filelike(file) as book:
         for name in book.sheet_names[:MAX_SHEETS]:
@@ -39,12 +39,17 @@ def sheets(path: str) -> Iterator[object]:
             yield {"sheet": name}
             if sheet.total_width > MAX_COLUMNS:
                 sys.exit(TOO_LARGE)
-            n_above, n_before = sheet.start or (0, 0)
-            yield from ([] for _ in range(min(n_above, MAX_ROWS)))
-            for number, row in enumerate(sheet.to_python(), start=n_above):
-                if number > MAX_ROWS:
-                    break
+            n_blank, n_before = sheet.start or (0, 0)
+            n_rows = 0
+            for row in sheet.to_python():
+                if not any(value != "" for value in row):
+                    n_blank += 1
+                    continue
+                yield {"n_blank": n_blank}
                 yield [""] * n_before + [_cell(value) for value in row]
+                n_blank, n_rows = 0, n_rows + 1
+                if n_rows > MAX_ROWS:
+                    break
 
 
 def _cell(value: object) -> str | list[str]:
