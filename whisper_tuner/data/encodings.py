@@ -19,21 +19,10 @@ BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-# What a person may choose from; the names are Python's.
+# What a person may choose from, by Python's names. UTF-16 is not among them: it tells itself.
 ENCODINGS = (
-    *(
-        "utf-8",
-        "utf-16-le",
-        "utf-16-be",
-        "cp1252",
-        "cp1250",
-        "cp1251",
-        "cp1253",
-        "cp1254",
-        "cp1255",
-    ),
-    *("cp1256", "cp1257", "cp1258", "cp874", "gb18030", "big5", "cp932", "euc_jp", "cp949"),
-    *("koi8_r", "mac_roman"),
+    *("utf-8", "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257"),
+    *("cp1258", "cp874", "gb18030", "big5", "cp932", "euc_jp", "cp949", "koi8_r", "mac_roman"),
 )
 NOT_IN_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 CP1252_MARKS = frozenset("“”‘’„‚–—…«»‹›°€£§¡¿·•ªº\u00a0")

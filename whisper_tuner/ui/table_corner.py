@@ -61,13 +61,13 @@ def column_choices(shown: Preview, lang: str) -> Choices:
 
 
 def reading_of(
-    encoding: str | None,
-    delimiter: str | None,
-    no_header: bool,
-    audio: str | int | None,
-    spoken: str | int | None,
-    speaker: str | int | None,
-    split: str | int | None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    no_header: bool = False,
+    audio: str | int | None = None,
+    spoken: str | int | None = None,
+    speaker: str | int | None = None,
+    split: str | int | None = None,
 ) -> Reading | None:
     """What the choices say, in the order of `TableCorner.inputs`; None when nothing was asked."""
     if encoding is None and audio is None and spoken is None:

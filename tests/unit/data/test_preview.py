@@ -32,7 +32,7 @@ def test_an_encoding_is_asked_for_with_all_that_fit(tmp_path: Path) -> None:
     shown = preview([folder])
     assert shown.questions == ("encoding",) and shown.encoding == "cp1250"
     assert {"cp1250", "cp1252", "mac_roman"} <= set(shown.encodings)
-    assert not {"utf-8", "utf-16-le"} & set(shown.encodings)
+    assert "utf-8" not in shown.encodings
     other = preview([folder], reading=Reading(encoding="cp1252"))
     assert other.questions == () and other.rows[0][1] != "słońce"
     assert other.encodings == shown.encodings  # still to choose from
