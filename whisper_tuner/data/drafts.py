@@ -6,7 +6,7 @@ Where a table does not say it, a person must: `Draft.questions` says what is to 
 import re
 from dataclasses import replace
 
-from whisper_tuner.data.delimited import is_file_name
+from whisper_tuner.data.delimited import is_file_name, without_end
 from whisper_tuner.data.tables import (
     Draft,
     Knows,
@@ -79,20 +79,25 @@ def _by_content(
     n_known = [sum(bool(knows(cell(record, i))) for record in sample) for i in range(width)]
     audio = max(range(width), key=n_known.__getitem__)
     is_list = 2 * n_known[audio] > len(sample)
-    is_file = [is_file_name(cell(record, audio)) for record in sample]
-    begins = is_file[0] or bool(knows(cell(sample[0], audio)))  # with the first row, not a header
+    usual, n_usual = usual_length(sample)
+    wide = (i for i in used[:N_TITLE_ROWS] if len(without_end(records[i])) >= usual)
+    first = next(wide, used[0])  # below a title
+    named = cell(records[first], audio)
+    begins = is_file_name(named) or bool(knows(named))  # at once, without a header
     if reading.has_header is not None:
         begins = not reading.has_header
-    header = None if begins else used[0]
-    texts = _columns_of_words(sample if header is None else sample[1:], audio, width)
+    header = None if begins else first
+    below = sample if header is None else sample[used.index(header) + 1 :]
+    texts = _columns_of_words(below, audio, width)
     guessed = {"audio": audio} if is_list else {}
     if texts:
         guessed["text"] = texts[0]
     labels = [""] * width if header is None else records[header]
     said = find_columns(labels, reading)
     free = {kind: i for kind, i in guessed.items() if i not in said.values()}
-    is_even = usual_length(sample)[1] > 0.9 * len(sample)
-    is_clear = is_list and is_even and len(texts) == 1 and (begins or all(is_file[1:]))
+    is_even = n_usual > 0.9 * len(sample)
+    has_files = all(is_file_name(cell(record, audio)) for record in below)
+    is_clear = is_list and is_even and len(texts) == 1 and (begins or has_files)
     found = Draft(name, records, header, free | said)
     is_said = "text" in said and ("audio" in said or (is_list and begins))
     return found if is_clear or is_said else replace(found, questions=("columns",))
