@@ -19,7 +19,12 @@ def reading_arguments(sub: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"of files that are not Unicode: {', '.join(ENCODINGS)}",
     )
-    group.add_argument("--delimiter", choices=DELIMITERS, help="what is between the columns")
+    group.add_argument(
+        "--delimiter",
+        choices=DELIMITERS,
+        metavar="SIGN",
+        help='what is between the columns: "," ";" "|" or tab',
+    )
     group.add_argument("--no-header", action="store_true", help="the first row is a recording")
 
 

@@ -73,7 +73,9 @@ def possible_encodings(data: bytes) -> list[str]:
 
 
 def guess_encoding(data: bytes) -> str | None:
-    """The same as `likely_encoding`, and where nothing is likely, Eastern Europe's encodings."""
+    """The same as `likely_encoding`; where nothing is likely, Eastern Europe's encodings, else any
+    that is possible: where a person is to choose, one must be shown first.
+    """
     encoding = likely_encoding(data)
     if encoding is not None and not (encoding == "cp1252" and _is_rather_central(data)):
         return encoding
@@ -83,7 +85,7 @@ def guess_encoding(data: bytes) -> str | None:
         is_mixed = MIXED_WORD.search(text or "")
         if foreign and foreign <= letters | CP1252_MARKS | {"№"} and not is_mixed:
             return encoding
-    return encoding
+    return encoding or next(iter(possible_encodings(data)), None)
 
 
 def _is_rather_central(data: bytes) -> bool:

@@ -124,7 +124,7 @@ def recordings(path: str, column: str) -> Iterator[object]:
 
 
 def _open(path: str) -> pyarrow.parquet.ParquetFile:
-    return pyarrow.parquet.ParquetFile(path, memory_map=True, pre_buffer=False, buffer_size=1 << 16)
+    return pyarrow.parquet.ParquetFile(path, pre_buffer=False, buffer_size=1 << 16)
 
 
 def main(kind: str, path: str, *column: str) -> None:

@@ -4,13 +4,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
-from whisper_tuner.data.drafts import draft
+from whisper_tuner.data.drafts import MAX_ROWS, draft
 from whisper_tuner.data.encodings import decode_text
 from whisper_tuner.data.entries import Entry
 from whisper_tuner.data.tables import Draft, Knows, Reading, cell
 from whisper_tuner.errors import InputError
 
-MAX_TEXT_BYTES = 64 << 20
+MAX_TEXT_BYTES = 32 << 20  # 100,000 rows of 300 bytes
 N_LOOKED_AT = 50  # lines
 KALDI_NAMES = frozenset({"wav.scp", "text", "utt2spk", "segments", "spk2utt", "spk2gender"})
 # Common Voice's tables of one language; those that others have not checked, or refused, are no use.
@@ -46,6 +46,9 @@ def draft_json(data: bytes, name: str, reading: Reading) -> Draft | None:
 
 def _objects(text: str, name: str) -> list[tuple[int, dict]]:
     """The objects with their numbers, from 1."""
+    n_parts = text.count("{") + text.count("[")  # each takes far more memory than in the file
+    if n_parts > 4 * MAX_ROWS:
+        raise InputError("table_too_long", file=name, rows=n_parts, limit=MAX_ROWS)
     try:
         if text.lstrip("\ufeff \t\r\n").startswith("["):
             items = list(enumerate(json.loads(text), start=1))

@@ -17,8 +17,8 @@ N_TEXTS = 200  # .txt files looked into
 
 @dataclass(frozen=True)
 class Preview:
-    """The first rows as they would be read, those with foreign letters first where their encoding
-    is the question. `columns`: "audio", "text", "split", "speaker" → index
+    """The first rows as they would be read; where their encoding is the question, the first row and
+    those with foreign letters. `columns`: "audio", "text", "split", "speaker" → index
     into `labels` and each row. `questions`: as of `tables.Draft`; without any it is certain.
 
     `encodings`: what may be chosen, none when the bytes tell it; `delimiter` is "" and `has_header`
@@ -66,10 +66,10 @@ def _of_table(entry: Entry, draft: Draft) -> Preview:
         data = entry.read(MAX_TEXT_BYTES)
         encodings = [] if certain_encoding(data) else possible_encodings(data)
     labels = draft.labels
-    body = [record for _, record in draft.body]
+    first, *rest = [record for _, record in draft.body] or [[]]
     if encodings:  # rows that no encoding changes say nothing
-        body.sort(key=lambda record: "".join(record).isascii())
-    rows = [[cell(record, i) for i in range(len(labels))] for record in body[:N_ROWS]]
+        rest.sort(key=lambda record: "".join(record).isascii())
+    rows = [[cell(record, i) for i in range(len(labels))] for record in (first, *rest)[:N_ROWS]]
     return Preview(
         draft.name,
         labels,

@@ -94,8 +94,8 @@ def _draft_sheets(entry: Entry, reading: Reading, knows: Knows) -> Draft:
     if not sheets:
         raise InputError("table_empty", file=entry.name)
     drafts = [draft(records, entry.name, reading, knows) for records in sheets]
-    good = (found for found in drafts if found.is_of_recordings and not found.questions)
-    return next(good, drafts[0])
+    good = [found for found in drafts if found.is_of_recordings and not found.questions]
+    return replace(good[0], has_more=len(good) > 1) if good else drafts[0]
 
 
 def stem(entry: Entry) -> str:

@@ -82,7 +82,7 @@ class Draft:
 
     `questions`: what only a person can say, "encoding" or "columns". `n_above`: records that are
     not in the file, such as a header made of JSON's keys. `recordings`: the column of a Parquet
-    file that holds the sound itself.
+    file that holds the sound itself. `has_more`: other sheets name recordings too.
     """
 
     name: str
@@ -94,6 +94,7 @@ class Draft:
     delimiter: str = ""
     n_above: int = 0
     recordings: str | None = None
+    has_more: bool = False
 
     @property
     def labels(self) -> list[str]:

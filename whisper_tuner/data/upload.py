@@ -7,7 +7,8 @@ in a .txt file of the same name. Either may lie at any depth.
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 
 from whisper_tuner.audio import AUDIO_SUFFIXES
 from whisper_tuner.data import foreign
@@ -74,7 +75,8 @@ class Upload:
             try:
                 draft = draft_file(entry, self.reading, self._knows(entry))
             except InputError as error:
-                draft = error if entry.suffix in TABLE_SUFFIXES else None
+                is_table = entry.suffix in TABLE_SUFFIXES or error.code == "table_of_pieces"
+                draft = error if is_table else None
             if draft is not None:
                 self.drafts.append((entry, draft))
             elif entry.suffix == ".txt":
@@ -127,6 +129,8 @@ class Upload:
                 if isinstance(draft, InputError):
                     raise draft
                 self.tables.append((entry, draft, draft.rows()))
+                if draft.has_more:
+                    self._note("sheets_left_out", entry)
             except InputError as error:
                 errors.append((entry, error))
         for entry, error in errors:
@@ -225,11 +229,14 @@ class Upload:
 
 
 def _of_rows_of_one(entry: Entry, rows: list[Row], dev: str) -> Candidate:
-    """`dev`: the split that development rows belong to."""
+    """`dev`: the split that development rows belong to. Common Voice's clips are called as in its
+    archives, from which a private copy is restored.
+    """
     row = rows[0]
     split = dev if row.split == "dev" else row.split
     problem = "two_rows" if len(rows) > 1 else row.problem
-    return _candidate(entry, row.text, split, row.speaker, row.number, problem, row.source)
+    found = _candidate(entry, row.text, split, row.speaker, row.number, problem, row.source)
+    return replace(found, name=PurePosixPath(entry.name).name) if row.source else found
 
 
 def _candidate(

@@ -1,7 +1,9 @@
 """Spreadsheets and Parquet files, honest and hostile: read as a person sees them, or refused."""
 
+import base64
 import time
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,19 @@ from whisper_tuner.data.upload import candidates
 from whisper_tuner.errors import InputError
 
 HEAD = ["file_name", "transcription"]
+# Written by xlwt 1.3: file_name, transcription; a.wav, Привет; b.wav, 7.0
+XLS = (
+    "eNrtWE1oE0EU/maz+aVpk5oKrRBDwaq1CCpCLzW1or1oqV4UEeqmjRAaN2UNih60WnMUBE+Kl0IvXqpe/EEPevMgVP"
+    "QgCEJij54EBQ9t1jcvs5hqDg3UojLfMm/evvdm5+28mbc782YhXp592FXBL9gHH6puGIE6maAS9m5iIL3rStarQ1Rc"
+    "jX8K4RAFMuDHs+jroIyhjHcFBh6YL4kCn6icwhRGCnY2tY4YYh8sIX0YICpwlySt6GSv2pmOM93A9D5bPmc6yJIbTA"
+    "fItixOYiE90tuvZvEJo5t1rZDPfcxtPrBkFzrwSs7iKzdFzdaP/U7Oyv+diqTZgjlQ3Iazdtax8mUkKIBz+OamgK/e"
+    "Sn2R0vL1lQuQ/PtKebCB/JZhAtNwT/MEL1FyXfTVAnx4CQcoyuBCOfdMLp8ds62z2ShQdCz73LiTmyrmCjbprZ0XrP"
+    "MBiM3moNlv7jb3mkMmiTNSHJHNeYnHVizxKE/9FqITaGM+zgsgRkl86d6Xt0cyo+kxlkxzWq8l/y3SX7i4KltQ41bW"
+    "sMts28t0B9Nr/NRNzHcxTdDLUN0z2qGYQzNsc521PdTPHsa79NY6fhvxpc9HnyRLi+ntxM8PVy4l5t+nZ9FNAzNB7e"
+    "U1gz7RJ+7clnia9mqhEsVHpp2/JY2QEVO+u+oL14ZlRJiNM63dydERyl40sBdsbyh7wfY+ZW80sDfYXo7lZSOiRj8p"
+    "P7pGOx5JJaWwn4hAQ0NDQ0NDQ0NDY40g1K+7/F011X5DbhCC6lxnmUpVH5P8tziGAl1F2pgehE21g4tNzZ+N8AvvWW"
+    "KVbbzzQonj1LuDSWTYj8mm5y9t8ET9+6y6YWztllCz/Veb8fMP9/8DbdDL3A=="
+)
 
 
 def recordings(folder: Path, *names: str) -> Path:
@@ -56,6 +71,14 @@ def test_the_sheet_that_names_audio_and_text(tmp_path: Path) -> None:
     assert [(c.row, c.split) for c in found] == [(4, "train"), (5, "test"), (7, "train"), (8, "")]
 
 
+def test_a_second_sheet_of_recordings_is_named(tmp_path: Path) -> None:
+    source = recordings(tmp_path / "src", "a.wav")
+    write_xlsx(source / "l.xlsx", [HEAD, ["a.wav", "one"]], [HEAD, ["a.wav", "other"]])
+    found = list(candidates([source]))
+    assert texts(found) == {"a.wav": "one"}
+    assert problems(found) == [("sheets_left_out", "l.xlsx", None)]
+
+
 def test_cells_that_look_different_in_the_spreadsheet_are_no_transcripts(tmp_path: Path) -> None:
     source = recordings(tmp_path / "src", "a.wav", "b.wav", "2024-02-01.wav")
     rows = [HEAD, ["a.wav", (45323, DATE_STYLE)], ["b.wav", (0.5, PERCENT_STYLE)]]
@@ -70,6 +93,12 @@ def test_open_document(tmp_path: Path) -> None:
     source = recordings(tmp_path / "src", "a.wav", "b.wav")
     write_ods(source / "l.ods", [HEAD, ["a.wav", "你好"], ["b.wav", "x & y"]])
     assert texts(list(candidates([source]))) == {"a.wav": "你好", "b.wav": "x & y"}
+
+
+def test_the_excel_of_before_2007(tmp_path: Path) -> None:
+    source = recordings(tmp_path / "src", "a.wav", "b.wav")
+    (source / "l.xls").write_bytes(zlib.decompress(base64.b64decode(XLS)))
+    assert texts(list(candidates([source]))) == {"a.wav": "Привет", "b.wav": "7"}
 
 
 def test_a_spreadsheet_with_unknown_columns_is_a_question(tmp_path: Path) -> None:

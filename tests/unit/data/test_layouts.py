@@ -70,12 +70,15 @@ def test_broken_json_lines(tmp_path: Path) -> None:
     assert refusal(tmp_path) == "table_not_readable"
     fill(tmp_path, {"l.jsonl": "[" * 100_000})
     assert refusal(tmp_path) == "table_not_readable"
+    fill(tmp_path, {"l.jsonl": "[" + "{}," * 400_001 + "{}]"})
+    assert refusal(tmp_path) == "table_too_long"
 
 
 def test_pieces_of_longer_recordings_are_refused(tmp_path: Path) -> None:
     row = {"audio_filepath": "a.wav", "text": "x", "offset": 2.5, "duration": 1}
-    fill(tmp_path / "nemo", {"a.wav": None, "l.jsonl": json.dumps(row)})
-    assert refusal(tmp_path / "nemo") == "table_of_pieces"
+    for name in ("l.jsonl", "l.json"):
+        fill(tmp_path / name, {"a.wav": None, name: json.dumps(row)})
+        assert refusal(tmp_path / name) == "table_of_pieces"
     kaldi = {"a.wav": None, "text": "u1 x", "wav.scp": "r1 a.wav", "segments": "u1 r1 0.0 1.5"}
     fill(tmp_path / "kaldi", kaldi)
     assert refusal(tmp_path / "kaldi") == "table_of_pieces"
@@ -153,7 +156,7 @@ def test_an_unpacked_common_voice_folder(tmp_path: Path) -> None:
         rows = "".join(f's{n}\t{n}.mp3\t"Ciao" {n}\t2\n' for n in clips)
         files[f"cv/it/{table}.tsv"] = CV_HEAD + rows
     found = list(candidates([fill(tmp_path / "a", files)]))
-    used = {c.name[-5]: (c.text, c.split, c.speaker, c.source) for c in found if not c.problem}
+    used = {c.name[0]: (c.text, c.split, c.speaker, c.source) for c in found if not c.problem}
     assert used == {
         "a": ('"Ciao" a', "train", "sa", COMMON_VOICE),
         "b": ('"Ciao" b', "train", "sb", COMMON_VOICE),
@@ -163,4 +166,4 @@ def test_an_unpacked_common_voice_folder(tmp_path: Path) -> None:
     assert left == [f"cv/it/{t}.tsv" for t in ("invalidated", "other", "validated")]
     few = {n: t for n, t in files.items() if n[6:] not in ("train.tsv", "dev.tsv", "test.tsv")}
     found = list(candidates([fill(tmp_path / "b", few)]))
-    assert sorted(c.name[-5] for c in found if not c.problem) == ["a", "b", "c", "d"]
+    assert sorted(c.name[0] for c in found if not c.problem) == ["a", "b", "c", "d"]

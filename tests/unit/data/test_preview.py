@@ -33,9 +33,15 @@ def test_an_encoding_is_asked_for_with_all_that_fit(tmp_path: Path) -> None:
     assert shown.questions == ("encoding",) and shown.encoding == "cp1250"
     assert {"cp1250", "cp1252", "mac_roman"} <= set(shown.encodings)
     assert "utf-8" not in shown.encodings
+    plain = b"c.wav;plain\n" * 9
+    (folder / "l.csv").write_bytes(b"file;text\n" + plain + "a.wav;słońce\n".encode("cp1250"))
+    assert [row[1] for row in preview([folder]).rows] == ["plain", "słońce", *["plain"] * 3]
+    (folder / "l.csv").write_bytes("file;text\na.wav;Σήμερα είναι\n".encode("cp1253"))
+    assert preview([folder]).questions == ("encoding",)  # no guess, but a choice
+    (folder / "l.csv").write_bytes("file;text\na.wav;słońce\n".encode("cp1250"))
     other = preview([folder], reading=Reading(encoding="cp1252"))
     assert other.questions == () and other.rows[0][1] != "słońce"
-    assert other.encodings == shown.encodings  # still to choose from
+    assert other.encodings == preview([folder]).encodings  # still to choose from
 
 
 def test_unknown_columns_are_asked_for_with_a_guess(tmp_path: Path) -> None:
