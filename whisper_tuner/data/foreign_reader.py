@@ -82,9 +82,9 @@ def table(path: str) -> Iterator[object]:
     leaves = [f"{name}.path" if name == recordings else name for name in names]
     n_rows = 0
     for batch in file.iter_batches(BATCH_ROWS * 16, columns=leaves, use_threads=False):
-        columns = [batch.column(name).to_pylist() if name in batch.schema.names else None
-                   for name in names]  # fmt: skip
-        for row in zip(*(column or [None] * len(batch) for column in columns), strict=True):
+        cells = batch.to_pydict()
+        columns = [cells.get(name) or [None] * batch.num_rows for name in names]
+        for row in zip(*columns, strict=True):
             n_rows += 1
             if n_rows > MAX_ROWS:
                 return
