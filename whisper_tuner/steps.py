@@ -26,6 +26,7 @@ from whisper_tuner.data.clips import (
     read_report,
 )
 from whisper_tuner.data.prepare import prepare as prepare_dataset
+from whisper_tuner.data.tables import Reading
 from whisper_tuner.errors import InputError, RunError
 from whisper_tuner.model import planner
 from whisper_tuner.model.catalogue import base_model, check_language
@@ -58,10 +59,14 @@ def prepare(
     paths: list[Path],
     seed: int = 42,
     on_progress: Callable[[int], None] | None = None,
+    reading: Reading | None = None,
 ) -> Report:
-    """Read, check and split recordings into the run's dataset; every problem is in the report."""
+    """Read, check and split recordings into the run's dataset; every problem is in the report.
+
+    `reading`: how a person says that their table is to be read.
+    """
     _refuse_new_data(run)
-    candidates = upload.candidates(paths)
+    candidates = upload.candidates(paths, reading=reading)
     return prepare_dataset(candidates, run.dataset_dir, token_counter(), seed, on_progress)
 
 
@@ -184,9 +189,10 @@ def add(
     paths: list[Path],
     seed: int = 42,
     on_progress: Callable[[int], None] | None = None,
+    reading: Reading | None = None,
 ) -> Report:
     """Check more recordings and put them beside those that the run has (`data/join.py`)."""
-    return _add(run, upload.candidates(paths), seed, on_progress)
+    return _add(run, upload.candidates(paths, reading=reading), seed, on_progress)
 
 
 def add_common_voice(

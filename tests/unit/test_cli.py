@@ -1,6 +1,9 @@
 """Bad input at the command line: exit code 2 and one sentence; and what a program reads."""
 
+import csv
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -174,3 +177,24 @@ def test_compare_try_and_push_need_an_adapter(capsys, prepared, small_source):
         code, _, err = call(capsys, name, prepared.dir, *rest)
         assert code == 2
         assert err.strip()
+
+
+def test_a_table_that_does_not_tell_how_it_is_read(capsys, small_source, tmp_path, runs):
+    """The sentence names the options, and with these the table is read."""
+    source = Path(shutil.copytree(small_source, tmp_path / "source"))
+    with (source / "metadata.csv").open(encoding="utf-8", newline="") as file:
+        texts = [f"{Path(row[0]).stem}|{row[1]} è|x" for row in list(csv.reader(file))[1:]]
+    (source / "metadata.csv").write_bytes("\n".join(["Wo|Größe|Was", *texts]).encode("cp1252"))
+    code, _, err = call(capsys, "prepare", source)
+    assert code == 2 and "--audio-column" in err and "--text-column" in err
+    columns = ("--audio-column", "Wo", "--text-column", "2", "--delimiter", "|")
+    code, _, err = call(capsys, "prepare", source, *columns)
+    assert code == 2 and "--encoding" in err and "cp1252" in err and " è”" in err
+    code, out, err = call(capsys, "prepare", source, *columns, "--encoding", "cp1252")
+    assert (code, err) == (0, "")
+    assert "10 of 10" in out
+    code, out, _ = call(
+        capsys, "prepare", source, *columns, "--encoding", "cp1252", "--no-header", "--json"
+    )
+    findings = json.loads(out)["findings"]
+    assert [(f["code"], f["clip"], f["row"]) for f in findings] == [("audio_missing", "Wo", 1)]

@@ -7,6 +7,7 @@ from pathlib import Path
 from whisper_tuner import __version__
 from whisper_tuner.cli import commands, keeping
 from whisper_tuner.cli.further import further
+from whisper_tuner.cli.reading import reading_arguments
 from whisper_tuner.config import METRICS, PRECISIONS, WINDOWS, LoraSettings, TrainConfig
 from whisper_tuner.model.catalogue import BASE_MODELS
 
@@ -93,11 +94,13 @@ def _source_arguments(sub: argparse.ArgumentParser, nargs: str) -> None:
         "source",
         type=Path,
         nargs=nargs,
-        help="a ZIP, a folder, audio files with a CSV/TSV or .txt, or a Common Voice tar.gz",
+        help="a ZIP, a folder, or audio files, with a table (CSV, TSV, JSONL, Excel, Parquet), .txt"
+        " files, or Kaldi's text and wav.scp; or a Common Voice tar.gz",
     )
     sub.add_argument("--clips", type=int, default=200, help="Common Voice: clips to train on")
     sub.add_argument("--test-clips", type=int, default=50, help="Common Voice: clips to hold out")
     sub.add_argument("--seed", type=int, default=42, help="seed of the split")
+    reading_arguments(sub)
 
 
 def _train_arguments(sub: argparse.ArgumentParser) -> None:

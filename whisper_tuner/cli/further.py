@@ -7,6 +7,7 @@ from pathlib import Path
 
 from whisper_tuner import steps
 from whisper_tuner.cli.commands import is_archive, open_run, say_report
+from whisper_tuner.cli.reading import reading_from
 from whisper_tuner.cli.telling import say, say_json
 from whisper_tuner.data.add import NOTHING_ADDED
 from whisper_tuner.data.clips import Report, read_report
@@ -41,5 +42,5 @@ def further(options: argparse.Namespace) -> int:
 
 def _add(run: Run, paths: list[Path], in_archive: bool, options: argparse.Namespace) -> Report:
     if not in_archive:
-        return steps.add(run, paths, options.seed)
+        return steps.add(run, paths, options.seed, reading=reading_from(options))
     return steps.add_common_voice(run, paths[0], options.clips, options.test_clips, options.seed)

@@ -21,7 +21,7 @@ FULL_SCALE = 0.985  # resampling moves clipped samples a little away from 1.0
 MAX_CLIPPED_SHARE = 0.01
 MAX_WORDS_PER_S = 8  # nobody speaks faster: the transcript is longer than the recording
 # Problems of a candidate that is no clip: said, not counted.
-NOTES = frozenset({"file_ignored", "table_encoding_guessed"})
+NOTES = frozenset({"file_ignored", "table_left_out", "sheets_left_out"})
 # Zero-width (non-)joiners are spelling in Persian and Indic scripts. All other format characters
 # (Unicode category Cf) are invisible: direction marks, soft hyphens, byte order marks.
 KEPT_FORMAT_CHARACTERS = frozenset("\u200c\u200d")

@@ -27,6 +27,7 @@ from whisper_tuner.ui.session import (
     has_dataset,
     is_begun,
 )
+from whisper_tuner.ui.table_corner import TableCorner, reading_of
 
 N_TRAIN_CLIPS, N_TEST_CLIPS, MAX_CLIPS = 200, 50, 10_000
 COLUMN_WIDTHS = ["190px", "95px", "275px", "100px", "310px"]  # a telephone scrolls inside the table
@@ -62,6 +63,7 @@ class DataStep:
                     height=150,
                     elem_classes="drop",
                 )
+                self.table_corner = TableCorner(page)
                 self.check = gr.Button(label("page_check_button"), variant="primary")
             with gr.Tab(label("page_cv_tab")) as archive_tab:
                 gr.HTML(static_html(fragments.archive_help))
@@ -138,13 +140,15 @@ class DataStep:
             "show_progress_on": self.notice,
         }
         target = [page.lang, page.run_id, self.where]
+        own = [*target, self.files, *self.table_corner.inputs]
         chosen = [*target, self.archive, self.n_train, self.n_test]
         for prepared in (
             self.example.click(self.prepare_example, [page.lang], made, **busy),
-            self.check.click(self.prepare_files, [*target, self.files], made, **busy),
+            self.check.click(self.prepare_files, own, made, **busy),
             self.choose.click(self.prepare_archive, chosen, made, **busy),
         ):
             then_redraw(prepared).then(None, js=SHOW_RESULT_JS)
+        self.table_corner.wire(self.files)
         self.restore.wire(then_redraw, self.archive)
         self.archive.upload(
             self.find_language, [page.lang, self.archive], [self.archive_language], **PRIVATE
@@ -174,12 +178,14 @@ class DataStep:
         where: str,
         files: list[str] | None,
         progress: gr.Progress = PROGRESS,
+        *table: object,
     ) -> tuple:
         paths = [Path(file) for file in files or []]
-        into = _to_add_to(run_id, where)
+        into, reading = _to_add_to(run_id, where), reading_of(*table)
 
         def prepare(run: Run, tell: Callable[[int], None]) -> Report:
-            return (steps.add if into else steps.prepare)(run, paths, on_progress=tell)
+            begin = steps.add if into else steps.prepare
+            return begin(run, paths, on_progress=tell, reading=reading)
 
         return _prepare(lang, prepare, progress, n_recordings(paths), into=into)
 

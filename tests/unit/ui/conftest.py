@@ -1,7 +1,7 @@
 """The page's parts, built as the page builds them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import gradio as gr
@@ -37,3 +37,20 @@ def in_page(make: Callable[[Page], object]) -> object:
 @pytest.fixture
 def whole_page() -> PageView:
     return in_page(PageView)
+
+
+@pytest.fixture
+def loops(monkeypatch) -> Iterator[None]:
+    """Gradio makes an event loop for a lock outside of one, and never closes it."""
+    made = []
+    new_event_loop = asyncio.new_event_loop
+
+    def remember() -> asyncio.AbstractEventLoop:
+        made.append(new_event_loop())
+        return made[-1]
+
+    monkeypatch.setattr(asyncio, "new_event_loop", remember)
+    yield
+    asyncio.set_event_loop(None)
+    for loop in made:
+        loop.close()

@@ -1,6 +1,5 @@
 """The page of a run that goes on from another: what the form shows and locks, where uploads go."""
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,23 +26,6 @@ CONFIG = TrainConfig(
     learning_rate=2e-4,
     n_devices=4,
 )
-
-
-@pytest.fixture
-def loops(monkeypatch) -> Iterator[None]:
-    """Gradio makes an event loop for a lock outside of one, and never closes it."""
-    made = []
-    new_event_loop = asyncio.new_event_loop
-
-    def remember() -> asyncio.AbstractEventLoop:
-        made.append(new_event_loop())
-        return made[-1]
-
-    monkeypatch.setattr(asyncio, "new_event_loop", remember)
-    yield
-    asyncio.set_event_loop(None)
-    for loop in made:
-        loop.close()
 
 
 @pytest.fixture
