@@ -5,7 +5,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -76,7 +76,8 @@ class MozillaSource:
                         known=known,
                         is_coming=lambda: download.is_coming,
                     )
-                    yield self._until_stopped(download, found)
+                    with closing(found), closing(self._until_stopped(download, found)) as taken:
+                        yield taken
             except InputError as error:
                 if error.code.startswith("cv_"):  # to read it again would say the same
                     shutil.rmtree(folder)
