@@ -5,14 +5,16 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from whisper_tuner.data import common_voice, mozilla
+from whisper_tuner.data import common_voice, hub_dataset, mozilla
 from whisper_tuner.data.clips import Candidate
 from whisper_tuner.data.download import Download
+from whisper_tuner.data.hub_dataset import Mapping
+from whisper_tuner.data.hub_listing import look
 from whisper_tuner.errors import InputError, RunError
 from whisper_tuner.runs import disk, locks
 from whisper_tuner.runs.folder import Run
@@ -119,9 +121,55 @@ class MozillaSource:
         self.on_bytes(have, total)
 
 
+@dataclass(frozen=True)
+class HubSource:
+    """Rows of a dataset of the Hugging Face Hub, read in ranges; nothing of it is kept.
+
+    `token`: of the user's own account, "" for what everybody may see. `mapping`, `train`, `test`:
+    None for the likeliest columns and splits; `test` "" when `train` is to be split.
+    """
+
+    repo: str
+    config: str
+    n_train: int
+    n_test: int
+    mapping: Mapping | None = None
+    train: str | None = None
+    test: str | None = None
+    token: str = field(default="", repr=False)
+    is_stopped: Callable[[], bool] = never
+
+    @contextmanager
+    def open(self, run: Run, known: Collection[str]) -> Iterator[Iterator[Candidate]]:
+        """Raises InputError as `hub_listing` and `hub_dataset` do; RunError hub_data_stopped."""
+        listing = look(self.repo, self.token)
+        config = listing.config(self.config)
+        train, test = listing.default_splits(config)
+        found = hub_dataset.candidates(
+            listing,
+            config,
+            self.mapping or hub_dataset.columns(listing, config, self.token).guess,
+            train if self.train is None else self.train,
+            test if self.test is None else self.test,
+            self.n_train,
+            self.n_test,
+            self.token,
+            known,
+        )
+        with closing(found), closing(self._until_stopped(found)) as taken:
+            yield taken
+
+    def _until_stopped(self, candidates: Iterator[Candidate]) -> Iterator[Candidate]:
+        for candidate in candidates:
+            if self.is_stopped():
+                raise RunError("hub_data_stopped")
+            yield candidate
+
+
 def sweep(downloads: Path) -> None:
     """Delete what nobody came back for."""
     for folder in downloads.glob("*/"):
-        last_s = max((p.stat().st_mtime for p in (folder, *folder.iterdir())), default=0.0)
-        if time.time() - last_s > KEPT_S:
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another sweep was faster
+            last_s = max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+            if time.time() - last_s > KEPT_S:
+                shutil.rmtree(folder, ignore_errors=True)

@@ -1,14 +1,13 @@
 """Common Voice from a small Mozilla on loopback into a run: as much as needed, and no key kept."""
 
-import io
 import os
 import random
-import tarfile
 import time
 from pathlib import Path
 
 import pytest
 
+from tests.common_voice import TOP, packed, real_archive, table
 from tests.mozilla_server import MozillaServer
 from whisper_tuner import sources, steps
 from whisper_tuner.data import mozilla
@@ -20,23 +19,7 @@ from whisper_tuner.sources import MozillaSource
 
 KEY = "mdc_CANARYcanaryCANARY0123456789"
 ID = "cmzwelsh000000000000"
-TOP = "cv-corpus-26.0-2026-06-12/cy"
 CLIP_BYTES = 40_000  # random, as MP3 is to gzip
-
-
-def packed(members: dict[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w:gz", compresslevel=1) as archive:
-        for name, data in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return out.getvalue()
-
-
-def table(first: int, last: int) -> bytes:
-    lines = [f"s{n % 30}\tcv_{n}.mp3\tBrawddeg {n}.\n" for n in range(first, last)]
-    return ("client_id\tpath\tsentence\n" + "".join(lines)).encode()
 
 
 @pytest.fixture(scope="module")
@@ -187,14 +170,10 @@ def test_what_nobody_came_back_for_is_swept(server, run, archive):
 
 
 def test_the_whole_way_leaves_no_key_behind(server, run, tmp_path, monkeypatch, hub_cache, capfd):
-    clips = sorted((steps.EXAMPLE_DIR / "clips").glob("*.flac"), key=lambda p: p.stat().st_size)
-    members = {f"{TOP}/{name}.tsv": table(0, 0) for name in ("train", "dev", "test")}
-    members[f"{TOP}/validated.tsv"] = table(0, 10)
-    members |= {f"{TOP}/clips/cv_{n}.mp3": clips[n].read_bytes() for n in range(10)}
     temp = tmp_path / "temp"
     temp.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(temp))
-    source = MozillaSource(offer(server, packed(members)), KEY, 6, 2)
+    source = MozillaSource(offer(server, real_archive()), KEY, 6, 2)
     report = steps.prepare_from(run, source)
     assert (report.n_train, report.n_test) == (6, 2)
     assert {clip.source for clip in read_clips(run.dataset_dir)} == {COMMON_VOICE}
