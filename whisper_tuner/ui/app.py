@@ -102,7 +102,7 @@ class PageView:
         self.page = page
         self.tabs = dict(zip(TAB_NAMES, tabs, strict=True))
         self.train, self.compare, self.menu = train, compare, menu
-        self.parts = (data, train, compare, take, menu)
+        self.parts = (data, train, compare, take, menu, data.fetch)
         self.seen = gr.State("")
         self.inputs = [page.lang, page.run_id, *(i for part in self.parts for i in part.inputs)]
         self.outputs = [page.timer, *tabs, *(o for part in self.parts for o in part.outputs)]
