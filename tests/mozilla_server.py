@@ -20,6 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 BLOCK_BYTES = 16 << 10
+GATE_BYTES = 100_000
 BUFFER_BYTES = 64 << 10  # of the socket, so that little is sent that nobody reads
 
 
@@ -52,6 +53,8 @@ class MozillaServer:
         self.n_sent = 0
         self.lock = threading.Lock()
         self.with_checksum = True
+        self.gate = threading.Event()  # cleared, files stop behind their first 100,000 bytes
+        self.gate.set()
         handler = type("Handler", (_Handler,), {"mozilla": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
@@ -200,6 +203,8 @@ class _Handler(BaseHTTPRequestHandler):
             end = self.mozilla.drops.popleft() if drops else len(answer.body)
         try:
             for at in range(0, min(end, len(answer.body)), BLOCK_BYTES):
+                if is_file and at > GATE_BYTES:
+                    self.mozilla.gate.wait(60)
                 block = answer.body[at : min(at + BLOCK_BYTES, end)]
                 self.wfile.write(block)
                 if is_file:

@@ -17,12 +17,13 @@ from typing import BinaryIO
 
 import httpx
 
-from whisper_tuner.data.mozilla import TIMEOUT, Ticket
+from whisper_tuner.data.mozilla import Ticket
 from whisper_tuner.errors import InputError
 
 PART_NAME, NOTE_NAME = "part", "part.json"
 READ_BYTES = 256 << 10  # asked for at a time
 CHECK_ROOM_EVERY = 64 << 20  # bytes
+TIMEOUT = httpx.Timeout(20.0, connect=10.0)  # seconds without one byte; then it is asked for again
 WAITS_S = (1.0, 2.0, 4.0, 8.0)  # between attempts that brought nothing
 SHA256 = re.compile(r"(?:sha256:)?([0-9a-f]{64})", re.IGNORECASE)
 RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
@@ -142,6 +143,7 @@ class Download:
                 if wait_s is None:
                     sizes = {"have": self.have / 1e9, "total": self.total / 1e9}
                     raise InputError("download_broke_off", **sizes) from error
+                self._on_bytes(self.have, self.total)
                 self._sleep(wait_s)
         if not self.is_coming:
             self._hang_up()

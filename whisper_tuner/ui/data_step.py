@@ -63,10 +63,13 @@ class DataStep:
                     self.n_train = _count(N_TRAIN_CLIPS, "page_cv_train")
                     self.n_test = _count(N_TEST_CLIPS, "page_cv_test")
                 self.mozilla = MozillaTab(page, self.fetch)
-                gr.HTML(static_html(fragments.archive_help))
-                self.archive = gr.File(label=label("page_cv_file"), height=150, elem_classes="drop")
-                self.archive_language = gr.HTML()
-                self.choose = gr.Button(label("page_cv_button"), variant="primary")
+                with gr.Accordion(label("page_cv_upload"), open=False):
+                    gr.HTML(static_html(fragments.archive_help))
+                    self.archive = gr.File(
+                        label=label("page_cv_file"), height=150, elem_classes="drop"
+                    )
+                    self.archive_language = gr.HTML()
+                    self.choose = gr.Button(label("page_cv_button"), variant="primary")
             with gr.Tab(label("page_hub_tab")) as hub_tab:
                 self.hub = HubTab(page, self.fetch, N_TRAIN_CLIPS, N_TEST_CLIPS)
         self.fetch.build()

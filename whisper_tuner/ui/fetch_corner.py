@@ -8,6 +8,7 @@ import secrets
 import time
 
 import gradio as gr
+from gradio.events import Dependency
 
 from whisper_tuner.errors import RunError
 from whisper_tuner.fetcher import Fetcher
@@ -19,6 +20,8 @@ from whisper_tuner.ui.language import label
 from whisper_tuner.ui.session import QUIET, Page, Redraw, Updates, browser_state
 
 POLL_S = 1.0
+SHOW_JS = """() => document.getElementById("fetch-told")
+  ?.scrollIntoView({ behavior: "smooth", block: "nearest" })"""
 MAX_AT_WORK = 4  # of all visitors; each is a thread that decodes
 REMEMBERED_S = 86_400.0  # an ended one, for a tab that comes back
 
@@ -80,6 +83,10 @@ class FetchCorner:
             self.told: progress(fetcher, lang),
             self.cancel: gr.Button(visible=fetcher.is_at_work, interactive=not fetcher.is_stopping),
         }
+
+    def after(self, event: Dependency) -> None:
+        """Behind what starts a fetch: bring into view how it stands."""
+        event.then(None, js=SHOW_JS)
 
     def wire(self, then_redraw: Redraw) -> None:
         page = self.page

@@ -32,7 +32,7 @@ class HubTab:
                 min_width=260,
                 elem_id="hub-repo",
             )
-            self.look = gr.Button(label("page_hub_look"), scale=1, min_width=120)
+            self.look = gr.Button(label("page_hub_look"), scale=0, min_width=120)
         self.token = build_sign_in("page_hub_token_info", "page_hub_token")
         self.notice = gr.HTML(elem_id="hub-notice")
         with gr.Column(visible=False) as self.parts:
@@ -49,7 +49,11 @@ class HubTab:
                 self.n_train = gr.Number(n_train, label=label("page_cv_train"), precision=0)
                 self.n_test = gr.Number(n_test, label=label("page_cv_test"), precision=0)
             self.rows = gr.Dataframe(
-                datatype="str", interactive=False, wrap=True, label=label("page_hub_rows")
+                datatype="str",
+                interactive=False,
+                wrap=True,
+                label=label("page_hub_rows"),
+                elem_id="hub-rows",
             )
             self.start = gr.Button(label("page_hub_start"), variant="primary")
         self.looked = [self.notice, self.parts, self.config, self.room, *self.columns.values()]
@@ -63,7 +67,7 @@ class HubTab:
         given = [page.lang, page.run_id, where, fetch.id, self.repo, self.token, self.config]
         chosen = [*self.columns.values(), self.train, self.test, self.n_train, self.n_test]
         begun = [*fetch.shown, self.notice]
-        self.start.click(self.begin, [*given, *chosen], begun, **PRIVATE)
+        fetch.after(self.start.click(self.begin, [*given, *chosen], begun, **PRIVATE))
 
     def show_configs(
         self, lang: str, repo: str, typed: str, oauth: gr.OAuthToken | None = None
@@ -163,9 +167,10 @@ class HubTab:
             language = common_voice.whisper_language(config) or ""
             into = run_to_add_to(run_id, where)
             name = f"{repo.strip()} · {config}"
-            return self.fetch.begin(lang, known, source, name, language, into)
+            begun = self.fetch.begin(lang, known, source, name, language, into)
+            return {**begun, self.notice: ""}
         except TunerError as error:
-            return {self.notice: problem(error.sentence(lang))}
+            return {self.fetch.told: problem(error.sentence(lang))}
 
 
 def _choice(key: str) -> gr.Dropdown:

@@ -35,7 +35,7 @@ class MozillaTab:
                 min_width=260,
                 elem_id="mozilla-release",
             )
-            self.refresh = gr.Button(label("page_mozilla_refresh"), scale=1, min_width=120)
+            self.refresh = gr.Button(label("page_mozilla_refresh"), scale=0, min_width=120)
         self.terms = gr.HTML(elem_id="mozilla-terms")
         self.key = gr.Textbox(
             "",
@@ -55,7 +55,7 @@ class MozillaTab:
         self.release.input(show_terms, [page.lang, self.release], self.terms, **QUIET)
         given = [page.lang, page.run_id, where, page.person, fetch.id]
         chosen = [self.release, self.key, n_train, n_test]
-        self.start.click(self.begin, [*given, *chosen], fetch.shown, **PRIVATE)
+        fetch.after(self.start.click(self.begin, [*given, *chosen], fetch.shown, **PRIVATE))
 
     def list(self, lang: str) -> Updates:
         """The languages; when there is no catalogue, why, and that the upload remains."""
