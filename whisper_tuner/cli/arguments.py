@@ -35,12 +35,7 @@ def parser() -> argparse.ArgumentParser:
     sub = command("prepare", commands.prepare, "read, check and split recordings into a new run")
     _source_arguments(sub)
 
-    sub = command("catalogue", catalogue, "list the Common Voice datasets of Mozilla")
-    sub.add_argument("words", nargs="*", help="only those with these words, such as Welsh")
-
-    sub = command("look", look, "say what a dataset of the Hugging Face Hub holds")
-    sub.add_argument("dataset", help="owner/name, such as google/fleurs")
-    sub.add_argument("--config", default="", help="show the columns of this part")
+    _listing_commands(command)
 
     _train_arguments(command("train", commands.train, "train a prepared run and measure it"))
 
@@ -85,6 +80,15 @@ def parser() -> argparse.ArgumentParser:
             sub.add_argument("--name", required=True, help="the repository's name")
             sub.add_argument("--public", action="store_true", help="public instead of private")
     return root
+
+
+def _listing_commands(command: Callable[[str, Command, str], argparse.ArgumentParser]) -> None:
+    sub = command("catalogue", catalogue, "list the Common Voice datasets of Mozilla")
+    sub.add_argument("words", nargs="*", help="only those with these words, such as Welsh")
+
+    sub = command("look", look, "say what a dataset of the Hugging Face Hub holds")
+    sub.add_argument("dataset", help="owner/name, such as google/fleurs")
+    sub.add_argument("--config", default="", help="show the columns of this part")
 
 
 def _source_arguments(sub: argparse.ArgumentParser) -> None:
