@@ -13,8 +13,9 @@ from tests.common_voice import real_archive
 from tests.hub_server import HubServer
 from tests.mozilla_server import MozillaServer
 from whisper_tuner import cli, steps
+from whisper_tuner.config import TrainConfig
 from whisper_tuner.data.clips import COMMON_VOICE, read_clips
-from whisper_tuner.runs.folder import Run
+from whisper_tuner.runs.folder import Run, Spec
 from whisper_tuner.sources import DOWNLOADS_NAME
 
 KEY = "mdc_CANARYcanaryCANARY0123456789"
@@ -148,3 +149,19 @@ def test_prepare_a_hub_dataset(capsys, hub, runs, hub_cache):
     code, _, err = call(capsys, *asked, "--text-column", "words")
     assert code == 2 and "raw_transcription" in err
     assert len(list(runs.glob("*-*-*"))) == 2  # a refusal leaves no run behind
+
+
+def test_more_of_common_voice_for_a_run_that_goes_on(capsys, mozilla, runs, hub_cache):
+    asked = ("--common-voice", "cy", "--clips", 4, "--test-clips", 1, "--json")
+    old = json.loads(call(capsys, "prepare", *asked)[1])
+    run = Run.open(runs, old["run"])
+    run.write_spec(Spec(TrainConfig("openai/whisper-tiny", "cy", "32bit"), 1.0, {}))
+    run.adapter_dir.mkdir()
+    for name in ("adapter_model.safetensors", "adapter_config.json"):
+        (run.adapter_dir / name).write_bytes(b"an adapter")
+    os.environ["MDC_API_KEY"] = KEY  # taken out of the environment by each command
+    code, out, _ = call(capsys, "further", run.id, *asked)
+    answer = json.loads(out)
+    assert (code, answer["from"], answer["n_found"]) == (0, run.id, 10)
+    names = [clip.name for clip in read_clips(Run.open(runs, answer["run"]).dataset_dir)]
+    assert len(names) == len(set(names)) == 10  # those it has are not taken again

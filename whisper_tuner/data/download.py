@@ -71,12 +71,16 @@ class Download:
         self._client = httpx.Client(timeout=TIMEOUT, follow_redirects=True)
         self._response: httpx.Response | None = None
         self._blocks: Iterator[bytes] = iter(())
-        self._ticket = ask()
-        self._note = self._kept()
-        check_room(self.total - self.have)
-        on_bytes(self.have, self.total)
-        if self.is_coming and self.have:
-            self._fetch(self.have + 1)  # is it still the same file?
+        try:
+            self._ticket = ask()
+            self._note = self._kept()
+            check_room(self.total - self.have)
+            on_bytes(self.have, self.total)
+            if self.is_coming and self.have:
+                self._fetch(self.have + 1)  # is it still the same file?
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def have(self) -> int:

@@ -19,7 +19,7 @@ API_VARIABLE = "MDC_API_URL"
 DEFAULT_API = "https://mozilladatacollective.com/api"
 SITE = "https://mozilladatacollective.com"
 KEY_PAGE = f"{SITE}/api-reference"
-TIMEOUT = httpx.Timeout(60.0, connect=10.0)  # seconds without one byte
+TIMEOUT = httpx.Timeout(20.0, connect=10.0)  # seconds without one byte
 PAGE_SIZE, MAX_PAGES = 100, 50
 LONGEST_LOCALE = 16  # characters; ids are longer
 NAME = re.compile(

@@ -17,8 +17,10 @@ from whisper_tuner.runs.folder import Run, default_root
 from whisper_tuner.sources import HubSource, MozillaSource
 from whisper_tuner.ui import views
 from whisper_tuner.ui.language import label
-from whisper_tuner.ui.session import QUIET, Page, Redraw, Updates, browser_state
+from whisper_tuner.ui.session import PRIVATE, QUIET, Page, Redraw, Updates, browser_state
 
+# How an event is wired that asks another site: one that is slow keeps nobody else waiting.
+ASKING = {**PRIVATE, "concurrency_limit": 8}
 POLL_S = 1.0
 SHOW_JS = """() => document.getElementById("fetch-told")
   ?.scrollIntoView({ behavior: "smooth", block: "nearest" })"""
@@ -128,7 +130,7 @@ def progress(fetcher: Fetcher, lang: str) -> str:
         sizes = {"have": fetcher.have / 1e9, "total": fetcher.total / 1e9}
         said = text("download_progress", lang, name=fetcher.name, **sizes)
     else:
-        said = text("fetch_begins", lang, name=fetcher.name)
+        said = fetcher.name if fetcher.n_clips else text("fetch_begins", lang, name=fetcher.name)
     if fetcher.n_clips:
         said = f"{said} · {text('data_checking', lang, n=fetcher.n_clips)}"
     size = f' value="{fetcher.have}" max="{fetcher.total}"' if fetcher.total else ""

@@ -10,9 +10,9 @@ from whisper_tuner.locales import text
 from whisper_tuner.sources import HubSource
 from whisper_tuner.ui import fragments, views
 from whisper_tuner.ui.add_to import run_to_add_to
-from whisper_tuner.ui.fetch_corner import FetchCorner, problem
+from whisper_tuner.ui.fetch_corner import ASKING, FetchCorner, problem
 from whisper_tuner.ui.language import label, static_html
-from whisper_tuner.ui.session import PRIVATE, Page, Updates
+from whisper_tuner.ui.session import Page, Updates
 from whisper_tuner.ui.sign_in import build_sign_in, optional_token
 
 NONE = ""  # no speakers are told; no split for the test
@@ -62,12 +62,12 @@ class HubTab:
     def wire(self, where: gr.Radio) -> None:
         page, fetch = self.page, self.fetch
         asked = [page.lang, self.repo, self.token]
-        gr.on([self.look.click, self.repo.submit], self.show_configs, asked, self.looked, **PRIVATE)
-        self.config.input(self.show_columns, [*asked, self.config], self.looked, **PRIVATE)
+        gr.on([self.look.click, self.repo.submit], self.show_configs, asked, self.looked, **ASKING)
+        self.config.input(self.show_columns, [*asked, self.config], self.looked, **ASKING)
         given = [page.lang, page.run_id, where, fetch.id, self.repo, self.token, self.config]
         chosen = [*self.columns.values(), self.train, self.test, self.n_train, self.n_test]
         begun = [*fetch.shown, self.notice]
-        fetch.after(self.start.click(self.begin, [*given, *chosen], begun, **PRIVATE))
+        fetch.after(self.start.click(self.begin, [*given, *chosen], begun, **ASKING))
 
     def show_configs(
         self, lang: str, repo: str, typed: str, oauth: gr.OAuthToken | None = None

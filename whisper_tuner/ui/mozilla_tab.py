@@ -12,9 +12,9 @@ from whisper_tuner.narrate import release_label
 from whisper_tuner.sources import MozillaSource
 from whisper_tuner.ui import fragments, views
 from whisper_tuner.ui.add_to import run_to_add_to
-from whisper_tuner.ui.fetch_corner import FetchCorner, problem
+from whisper_tuner.ui.fetch_corner import ASKING, FetchCorner, problem
 from whisper_tuner.ui.language import label, static_html
-from whisper_tuner.ui.session import PRIVATE, QUIET, Page, Updates
+from whisper_tuner.ui.session import Page, Updates
 
 KNOWN_FOR_S = 600.0
 
@@ -50,12 +50,12 @@ class MozillaTab:
     def wire(self, tab: gr.Tab, where: gr.Radio, n_train: gr.Number, n_test: gr.Number) -> None:
         page, fetch = self.page, self.fetch
         listed = [self.release, self.terms]
-        tab.select(self.list, [page.lang], listed, **PRIVATE)
-        self.refresh.click(self.list_anew, [page.lang], listed, **PRIVATE)
-        self.release.input(show_terms, [page.lang, self.release], self.terms, **QUIET)
+        tab.select(self.list, [page.lang], listed, **ASKING)
+        self.refresh.click(self.list_anew, [page.lang], listed, **ASKING)
+        self.release.input(show_terms, [page.lang, self.release], self.terms, **ASKING)
         given = [page.lang, page.run_id, where, page.person, fetch.id]
         chosen = [self.release, self.key, n_train, n_test]
-        fetch.after(self.start.click(self.begin, [*given, *chosen], fetch.shown, **PRIVATE))
+        fetch.after(self.start.click(self.begin, [*given, *chosen], fetch.shown, **ASKING))
 
     def list(self, lang: str) -> Updates:
         """The languages; when there is no catalogue, why, and that the upload remains."""
@@ -97,12 +97,18 @@ class MozillaTab:
 
 
 def show_terms(lang: str, release_id: str | None) -> str:
-    """Where the terms of a release are accepted."""
+    """Where the terms of a release are accepted, and whether Whisper knows its language."""
+    if not release_id:
+        return ""
     try:
-        url = _release(release_id).url if release_id else ""
+        release = _release(release_id)
     except TunerError as error:
         return problem(error.sentence(lang))
-    return views.linked(views.paragraph(text("mozilla_terms_at", lang, url=url))) if url else ""
+    said = views.linked(views.paragraph(text("mozilla_terms_at", lang, url=release.url)))
+    if common_voice.whisper_language(release.locale) is None:
+        unknown = text("data_language_unsupported", lang, locale=release.locale)
+        said += views.paragraph(unknown, "note")
+    return said
 
 
 @lru_cache(maxsize=1)

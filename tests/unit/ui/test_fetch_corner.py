@@ -75,6 +75,9 @@ def test_the_catalogue_is_listed(step, mozilla):
     assert shown[step.mozilla.release].choices[0][1] == ID
     terms = mozilla_tab.show_terms("en", ID)
     assert f'<a href="https://mozilladatacollective.com/datasets/{ID}" target="_blank"' in terms
+    mozilla.add("nan", "Common Voice Scripted Speech 26.0 - Min Nan", "nan-tw")
+    assert len(step.mozilla.list_anew("en")[step.mozilla.release].choices) == 2
+    assert "not one that Whisper knows" in mozilla_tab.show_terms("en", "nan")
     mozilla.refuse("/api", 503)
     assert "choices" in vars(step.mozilla.list("en")[step.mozilla.release])  # known for a while
     out = step.mozilla.list_anew("zh")
