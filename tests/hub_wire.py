@@ -68,6 +68,7 @@ class Request:
     user: str | None
     body: bytes
     endpoint: str
+    range: str = ""  # "bytes=0-9"
 
     def json(self) -> dict:
         return json.loads(self.body)

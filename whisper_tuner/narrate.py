@@ -2,6 +2,7 @@
 
 from whisper_tuner.config import LoraSettings
 from whisper_tuner.data.clips import Finding
+from whisper_tuner.data.mozilla import Release
 from whisper_tuner.locales import text
 from whisper_tuner.model.catalogue import base_model
 from whisper_tuner.model.planner import Plan
@@ -124,3 +125,17 @@ def size_sentence(base_id: str, lora: LoraSettings, lang: str = "en") -> str:
         share=trainable / (base.n_parameters + trainable),  # as PEFT counts
         megabytes=base.adapter_bytes(lora) / 1e6,
     )
+
+
+def release_label(release: Release, lang: str = "en") -> str:
+    """A dataset of Common Voice as a list shows it: language, kind, release, size, licence."""
+    kind = text(f"cv_{release.kind}", lang)
+    size = size_label(release.n_bytes)
+    parts = (release.language, f"{kind} {release.version}", size, release.licence)
+    return " · ".join(filter(None, parts))
+
+
+def size_label(n_bytes: int) -> str:
+    if not n_bytes:
+        return ""
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{max(1, round(n_bytes / 1e6))} MB"

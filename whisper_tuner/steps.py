@@ -38,6 +38,7 @@ from whisper_tuner.runs import disk, jobs, locks, queue, start
 from whisper_tuner.runs.delete import delete as delete_folder
 from whisper_tuner.runs.device import Device, find_device
 from whisper_tuner.runs.folder import Run, Spec
+from whisper_tuner.sources import Source
 
 EXAMPLE_DIR = Path(__file__).resolve().parents[1] / "examples" / "italian-prompts"
 EXAMPLE_LANGUAGE = "it"
@@ -82,6 +83,24 @@ def prepare_common_voice(
     _refuse_new_data(run)
     candidates = common_voice.candidates(archive, n_train, n_test, seed)
     return prepare_dataset(candidates, run.dataset_dir, token_counter(), seed, on_progress)
+
+
+def prepare_from(
+    run: Run,
+    source: Source,
+    seed: int = 42,
+    on_progress: Callable[[int], None] | None = None,
+) -> Report:
+    """The same from a source that is read while it is downloaded. A run that goes on from another
+    keeps its recordings and gets these beside them.
+    """
+    if run.start_dir.exists():
+        with source.open(run, names_known(run.dataset_dir)) as candidates:
+            return _add(run, candidates, seed, on_progress)
+    _refuse_new_data(run)
+    with source.open(run, ()) as candidates:
+        count_tokens = token_counter()
+        return prepare_dataset(candidates, run.dataset_dir, count_tokens, seed, on_progress)
 
 
 def plan(run: Run, config: TrainConfig, device: Device) -> tuple[TrainConfig, planner.Plan]:

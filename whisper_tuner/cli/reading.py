@@ -9,7 +9,7 @@ DELIMITERS = {",": ",", ";": ";", "tab": "\t", "|": "|"}
 
 
 def reading_arguments(sub: argparse.ArgumentParser) -> None:
-    group = sub.add_argument_group("tables that do not say how they are to be read")
+    group = sub.add_argument_group("tables, and Hub datasets, that do not say how to read them")
     column = {"metavar": "COLUMN", "help": "its name in the header, or its number from 1"}
     group.add_argument("--audio-column", **column)
     group.add_argument("--text-column", **column)

@@ -132,3 +132,10 @@ def require_room(folder: Path, checkpoint_bytes: float, dataset_dir: Path) -> No
     free = free_bytes(folder)
     if free < needed:
         raise InputError("disk_too_small", needed=needed / 1e9, free=free / 1e9)
+
+
+def require_download(folder: Path, n_bytes: int) -> None:
+    """Raises InputError when so many more bytes would not leave the floor free."""
+    free, needed = free_bytes(folder), n_bytes + FLOOR_BYTES
+    if free < needed:
+        raise InputError("disk_no_download", needed=needed / 1e9, free=free / 1e9)

@@ -15,7 +15,11 @@ from whisper_tuner.errors import TunerError
 from whisper_tuner.locales import text
 from whisper_tuner.runs.folder import Run, default_root
 from whisper_tuner.ui import fragments, views
+from whisper_tuner.ui.add_to import ADD, ANEW, can_be_added_to, run_to_add_to
+from whisper_tuner.ui.fetch_corner import FetchCorner
+from whisper_tuner.ui.hub_tab import HubTab
 from whisper_tuner.ui.language import label, static_html
+from whisper_tuner.ui.mozilla_tab import MozillaTab
 from whisper_tuner.ui.restore_corner import RestoreCorner
 from whisper_tuner.ui.session import (
     PRIVATE,
@@ -35,7 +39,6 @@ COLUMN_WIDTHS = ["190px", "95px", "275px", "100px", "310px"]  # a telephone scro
 SHOW_RESULT_JS = """() => (
   document.querySelector("#data-notice p") ?? document.getElementById("data-summary")
 )?.scrollIntoView({ behavior: "smooth", block: "nearest" })"""
-ADD, ANEW = "add", "anew"  # what becomes of an upload where a run goes on from another
 FILTERS = ("all", "problems", "train", "test")
 PROGRESS = gr.Progress()  # Gradio gives every call a tracker of its own in its place
 Prepare = Callable[[Run, Callable[[int], None]], Report]
@@ -54,6 +57,7 @@ class DataStep:
                 value=ADD,
                 label=label("page_add"),
             )
+        self.fetch = FetchCorner(page)
         with gr.Tabs():
             with gr.Tab(label("page_own_tab")) as own_tab:
                 gr.HTML(static_html(fragments.own_help))
@@ -66,13 +70,20 @@ class DataStep:
                 self.table_corner = TableCorner(page)
                 self.check = gr.Button(label("page_check_button"), variant="primary")
             with gr.Tab(label("page_cv_tab")) as archive_tab:
-                gr.HTML(static_html(fragments.archive_help))
-                self.archive = gr.File(label=label("page_cv_file"), height=150, elem_classes="drop")
-                self.archive_language = gr.HTML()
                 with gr.Row():
                     self.n_train = _count(N_TRAIN_CLIPS, "page_cv_train")
                     self.n_test = _count(N_TEST_CLIPS, "page_cv_test")
-                self.choose = gr.Button(label("page_cv_button"), variant="primary")
+                self.mozilla = MozillaTab(page, self.fetch)
+                with gr.Accordion(label("page_cv_upload"), open=False):
+                    gr.HTML(static_html(fragments.archive_help))
+                    self.archive = gr.File(
+                        label=label("page_cv_file"), height=150, elem_classes="drop"
+                    )
+                    self.archive_language = gr.HTML()
+                    self.choose = gr.Button(label("page_cv_button"), variant="primary")
+            with gr.Tab(label("page_hub_tab")) as hub_tab:
+                self.hub = HubTab(page, self.fetch, N_TRAIN_CLIPS, N_TEST_CLIPS)
+        self.fetch.build()
         self.restore = RestoreCorner(page)
         self.notice = gr.HTML(elem_id="data-notice")
         self.summary = gr.HTML(elem_id="data-summary")
@@ -94,7 +105,7 @@ class DataStep:
             )
             self.forward = gr.Button(label("page_continue_train"), variant="primary")
         self.inputs = [self.filter, self.search]
-        self.tabs = {"page_own_tab": own_tab, "page_cv_tab": archive_tab}
+        self.tabs = {"page_own_tab": own_tab, "page_cv_tab": archive_tab, "page_hub_tab": hub_tab}
         self.outputs = [
             *self.tabs.values(),
             self.more,
@@ -149,6 +160,8 @@ class DataStep:
         ):
             then_redraw(prepared).then(None, js=SHOW_RESULT_JS)
         self.table_corner.wire(self.files)
+        self.mozilla.wire(self.tabs["page_cv_tab"], self.where, self.n_train, self.n_test)
+        self.hub.wire(self.where)
         self.restore.wire(then_redraw, self.archive)
         self.archive.upload(
             self.find_language, [page.lang, self.archive], [self.archive_language], **PRIVATE
@@ -181,7 +194,7 @@ class DataStep:
         *table: object,
     ) -> tuple:
         paths = [Path(file) for file in files or []]
-        into, reading = _to_add_to(run_id, where), reading_of(*table)
+        into, reading = run_to_add_to(run_id, where), reading_of(*table)
 
         def prepare(run: Run, tell: Callable[[int], None]) -> Report:
             begin = steps.add if into else steps.prepare
@@ -201,7 +214,7 @@ class DataStep:
     ) -> tuple:
         if archive is None:
             return views.paragraph(text("cv_no_file", lang), "problem"), gr.skip(), gr.skip()
-        path, into = Path(archive), _to_add_to(run_id, where)
+        path, into = Path(archive), run_to_add_to(run_id, where)
 
         def prepare(run: Run, tell: Callable[[int], None]) -> Report:
             read = steps.add_common_voice if into else steps.prepare_common_voice
@@ -228,17 +241,6 @@ class DataStep:
     def filter_clips(self, lang: str, run_id: str, shown: str, sought: str) -> object:
         from_folder = self.show(lang, find_run(run_id), shown, sought)
         return from_folder.get(self.table, gr.skip())
-
-
-def can_be_added_to(run: Run) -> bool:
-    """Whether it goes on from an earlier run and was not started yet."""
-    return has_dataset(run) and run.start_dir.exists() and not run.spec_path.exists()
-
-
-def _to_add_to(run_id: str, where: str) -> Run | None:
-    """The run that an upload is added to; None when it begins a new one."""
-    run = find_run(run_id)
-    return run if run and where == ADD and can_be_added_to(run) else None
 
 
 def _prepare(

@@ -1,5 +1,6 @@
 """Static pieces of HTML, one function of the interface language each. The browser picks one."""
 
+from whisper_tuner.data.mozilla import KEY_PAGE
 from whisper_tuner.locales import text
 
 TITLE = "Whisper Tuner"
@@ -26,6 +27,15 @@ def own_help(lang: str) -> str:
 
 def archive_help(lang: str) -> str:
     return f"<p>{text('archive_help', lang)}</p>"
+
+
+def mozilla_help(lang: str) -> str:
+    link = '<a href="{0}" target="_blank" rel="noopener noreferrer">{0}</a>'
+    return f"<p>{text('mozilla_help', lang, page=link.format(KEY_PAGE))}</p>"
+
+
+def hub_help(lang: str) -> str:
+    return f"<p>{text('hub_help', lang)}</p>"
 
 
 def restore(lang: str) -> str:
@@ -69,6 +79,8 @@ ALL = (
     example,
     own_help,
     archive_help,
+    mozilla_help,
+    hub_help,
     restore,
     delete,
     offline,
