@@ -29,6 +29,7 @@ from whisper_tuner.runs import disk, jobs, locks, queue, start
 from whisper_tuner.runs.device import Device, find_device
 from whisper_tuner.runs.folder import Run, Spec
 
+tiers = upload.tiers  # what the `tier` of `prepare` and `add` can be; empty: nothing to choose
 EXAMPLE_DIR = Path(__file__).resolve().parents[1] / "examples" / "italian-prompts"
 EXAMPLE_LANGUAGE = "it"
 DATA_LOCK_NAME = "dataset.lock"  # held while recordings are added
@@ -40,10 +41,14 @@ def prepare(
     paths: list[Path],
     seed: int = 42,
     on_progress: Callable[[int], None] | None = None,
+    tier: str = "",
 ) -> Report:
-    """Read, check and split recordings into the run's dataset; every problem is in the report."""
+    """Read, check and split recordings into the run's dataset; every problem is in the report.
+
+    `tier`: of transcripts with several tiers, the one (or the kind) that holds what is said.
+    """
     _refuse_new_data(run)
-    candidates = upload.candidates(paths)
+    candidates = upload.candidates(paths, tier=tier)
     return prepare_dataset(candidates, run.dataset_dir, token_counter(), seed, on_progress)
 
 
@@ -160,9 +165,10 @@ def add(
     paths: list[Path],
     seed: int = 42,
     on_progress: Callable[[int], None] | None = None,
+    tier: str = "",
 ) -> Report:
     """Check more recordings and put them beside those that the run has (`data/join.py`)."""
-    return _add(run, upload.candidates(paths), seed, on_progress)
+    return _add(run, upload.candidates(paths, tier=tier), seed, on_progress)
 
 
 def add_common_voice(

@@ -84,7 +84,15 @@ def _source_arguments(sub: argparse.ArgumentParser, nargs: str) -> None:
         "source",
         type=Path,
         nargs=nargs,
-        help="a ZIP, a folder, audio files with a CSV/TSV or .txt, or a Common Voice tar.gz",
+        help="a ZIP, a folder, audio files with a CSV/TSV or .txt, long recordings with timed"
+        " transcripts (SRT, VTT, TextGrid, .eaf, Audacity labels, Whisper JSON or TSV), or a"
+        " Common Voice tar.gz",
+    )
+    sub.add_argument(
+        "--tier",
+        metavar="NAME",
+        default="",
+        help="TextGrid, .eaf: the tier with what is said, or the kind of all such tiers",
     )
     sub.add_argument("--clips", type=int, default=200, help="Common Voice: clips to train on")
     sub.add_argument("--test-clips", type=int, default=50, help="Common Voice: clips to hold out")

@@ -50,7 +50,7 @@ def open_run(name: str) -> Run:
 
 def prepare(options: argparse.Namespace) -> int:
     run = Run.create(default_root())
-    report = read_source(run, options.source, options.clips, options.test_clips, options.seed)
+    report = read_source(run, options)
     if options.json:
         say_json({"run": run.id, "dataset": str(run.dataset_dir), **asdict(report)})
     else:
@@ -59,10 +59,12 @@ def prepare(options: argparse.Namespace) -> int:
     return 0 if report.n_train and report.n_test else 2
 
 
-def read_source(run: Run, paths: list[Path], n_train: int, n_test: int, seed: int) -> Report:
+def read_source(run: Run, options: argparse.Namespace) -> Report:
+    paths, seed = options.source, options.seed
     if is_archive(paths):
+        n_train, n_test = options.clips, options.test_clips
         return steps.prepare_common_voice(run, paths[0], n_train, n_test, seed)
-    return steps.prepare(run, paths, seed)
+    return steps.prepare(run, paths, seed, tier=options.tier)
 
 
 def is_archive(paths: list[Path]) -> bool:

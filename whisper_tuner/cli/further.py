@@ -41,5 +41,5 @@ def further(options: argparse.Namespace) -> int:
 
 def _add(run: Run, paths: list[Path], in_archive: bool, options: argparse.Namespace) -> Report:
     if not in_archive:
-        return steps.add(run, paths, options.seed)
+        return steps.add(run, paths, options.seed, tier=options.tier)
     return steps.add_common_voice(run, paths[0], options.clips, options.test_clips, options.seed)

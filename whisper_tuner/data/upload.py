@@ -1,14 +1,14 @@
 """What a person uploads → candidates: a folder, a ZIP, or many files, with transcripts.
 
-Transcripts come in a table (CSV or TSV), or beside each recording in a .txt file of the same name.
-Either may lie at any depth.
+Transcripts come in a table (CSV or TSV), or beside each recording in a file of the same name: a
+.txt, or a timed transcript of a long one (`timed_text.py`). All may lie at any depth.
 """
 
 import os
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -18,6 +18,8 @@ from whisper_tuner.data.clips import Candidate
 from whisper_tuner.data.encodings import decode_text
 from whisper_tuner.data.matching import Names, parts_of
 from whisper_tuner.data.tables import Row, Table, read_table
+from whisper_tuner.data.tiers import Choice
+from whisper_tuner.data.timed_text import TimedTexts, tier_choices
 from whisper_tuner.errors import InputError
 
 TABLE_SUFFIXES = frozenset({".csv", ".tsv"})
@@ -53,24 +55,39 @@ class Entry:
         return data
 
 
-def candidates(paths: Sequence[Path], names: Sequence[str] | None = None) -> Iterator[Candidate]:
+def candidates(
+    paths: Sequence[Path], names: Sequence[str] | None = None, tier: str = ""
+) -> Iterator[Candidate]:
     """Every clip of an upload, and everything that is wrong with how it fits together.
 
     `paths`: files, ZIPs and folders in any mixture; `names`: what the user calls each of them.
-    Table rows come first, then recordings with a .txt, then what is left over. Where the rows have
-    a development split but no test split, it is the test; otherwise it is for training.
+    Table rows come first, then recordings with a timed transcript, cut at its cues, then those with
+    a .txt, then what is left over. Where the rows have a development split but no test split, it is
+    the test; otherwise it is for training. `tier`: which one of an annotation's holds what is said.
 
     Raises, when the first is asked for: InputError upload_not_found, upload_empty, upload_no_audio,
     upload_no_transcripts, upload_is_spreadsheet, upload_archive_kind, and those of
-    `archives.open_archive` and `tables.read_table`.
+    `archives.open_archive`, `tables.read_table` and `timed_text.TimedTexts`.
     """
+    with _opened(paths, names) as entries:
+        yield from _Upload(entries, tier).candidates()
+
+
+def tiers(paths: Sequence[Path], names: Sequence[str] | None = None) -> list[Choice]:
+    """What the `tier` of `candidates` can be; empty when nothing has to be chosen."""
+    with _opened(paths, names) as entries:
+        return tier_choices(entries)
+
+
+@contextmanager
+def _opened(paths: Sequence[Path], names: Sequence[str] | None) -> Iterator[list[Entry]]:
     names = [path.name for path in paths] if names is None else names
     with ExitStack() as stack:
         temp_dir = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         entries: list[Entry] = []
         for path, name in zip(paths, names, strict=True):
             entries += _entries(path, name, temp_dir, stack)
-        yield from _Upload(entries).candidates()
+        yield entries
 
 
 def _entries(path: Path, name: str, temp_dir: Path, stack: ExitStack) -> list[Entry]:
@@ -110,7 +127,7 @@ def _archived(archive: Archive, member: str, temp_dir: Path) -> Entry:
 class _Upload:
     """The files of one upload and which of them have found their transcript."""
 
-    def __init__(self, entries: list[Entry]) -> None:
+    def __init__(self, entries: list[Entry], tier: str) -> None:
         if not entries:
             raise InputError("upload_empty")
         self.audio = [entry for entry in entries if entry.suffix in AUDIO_SUFFIXES]
@@ -121,26 +138,33 @@ class _Upload:
         others = [entry for entry in entries if entry.suffix not in AUDIO_SUFFIXES]
         if not self.audio:
             raise InputError("upload_no_audio", n_files=len(entries), file=entries[0].name)
+        self.timed = TimedTexts(others, self.audio, self.names, tier)
+        others = self.timed.others
         self.tables = self._read_tables([e for e in others if e.suffix in TABLE_SUFFIXES])
         self.texts = [entry for entry in others if entry.suffix == ".txt"]
         for entry in others:
-            if entry.suffix in SPREADSHEET_SUFFIXES and not (self.tables or self.texts):
+            if entry.suffix in SPREADSHEET_SUFFIXES and not self._has_transcripts:
                 raise InputError("upload_is_spreadsheet", file=entry.name)
             if entry.suffix not in TABLE_SUFFIXES | {".txt"}:
                 self._note("file_ignored", entry)
-        if not self.tables and not self.texts:
+        if not self._has_transcripts:
             raise InputError("upload_no_transcripts", n_files=len(self.audio))
 
     def candidates(self) -> Iterator[Candidate]:
         yield from self._of_rows()
+        yield from self.timed.candidates(self.used)
         yield from self._of_texts()
         for i, entry in enumerate(self.audio):
             if i not in self.used:
                 yield Candidate(entry.name, None, None, problem="transcript_missing")
         yield from self.notes
 
-    def _note(self, code: str, entry: Entry) -> None:
-        self.notes.append(Candidate(entry.name, None, None, problem=code))
+    @property
+    def _has_transcripts(self) -> bool:
+        return bool(self.tables or self.texts or self.timed.files)
+
+    def _note(self, code: str, entry: Entry, **params: object) -> None:
+        self.notes.append(Candidate(entry.name, None, None, problem=code, params=params))
 
     def _read_tables(self, entries: list[Entry]) -> list[tuple[Entry, Table]]:
         """The tables that name files and transcripts; other tables are ignored if there is one."""
@@ -185,6 +209,9 @@ class _Upload:
             match = self.names.find(text.name)
             if not match.files:
                 self._note("file_ignored", text)
+            if match.files and self.used.issuperset(match.files):
+                recording = self.audio[match.files[0]].name
+                self._note("transcript_not_needed", text, recording=recording)
             for i in match.files:
                 if i not in self.used:
                     texts_of[i].append(text)

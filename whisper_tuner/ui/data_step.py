@@ -18,6 +18,7 @@ from whisper_tuner.ui import fragments, views
 from whisper_tuner.ui.language import label, static_html
 from whisper_tuner.ui.restore_corner import RestoreCorner
 from whisper_tuner.ui.session import PRIVATE, QUIET, Page, Redraw, Updates, find_run, has_dataset
+from whisper_tuner.ui.tier_corner import TierCorner
 
 N_TRAIN_CLIPS, N_TEST_CLIPS, MAX_CLIPS = 200, 50, 10_000
 COLUMN_WIDTHS = ["190px", "95px", "275px", "100px", "310px"]  # a telephone scrolls inside the table
@@ -53,6 +54,7 @@ class DataStep:
                     height=150,
                     elem_classes="drop",
                 )
+                self.tiers = TierCorner(page, self.files)
                 self.check = gr.Button(label("page_check_button"), variant="primary")
             with gr.Tab(label("page_cv_tab")) as archive_tab:
                 gr.HTML(static_html(fragments.archive_help))
@@ -131,11 +133,14 @@ class DataStep:
         chosen = [*target, self.archive, self.n_train, self.n_test]
         for prepared in (
             self.example.click(self.prepare_example, [page.lang], made, **busy),
-            self.check.click(self.prepare_files, [*target, self.files], made, **busy),
+            self.check.click(
+                self.prepare_files, [*target, self.files, self.tiers.chosen], made, **busy
+            ),
             self.choose.click(self.prepare_archive, chosen, made, **busy),
         ):
             then_redraw(prepared).then(None, js=SHOW_RESULT_JS)
         self.restore.wire(then_redraw, self.archive)
+        self.tiers.wire()
         self.archive.upload(
             self.find_language, [page.lang, self.archive], [self.archive_language], **PRIVATE
         )
@@ -163,13 +168,15 @@ class DataStep:
         run_id: str,
         where: str,
         files: list[str] | None,
+        tier: str | None,
         progress: gr.Progress = PROGRESS,
     ) -> tuple:
         paths = [Path(file) for file in files or []]
         into = _to_add_to(run_id, where)
 
         def prepare(run: Run, tell: Callable[[int], None]) -> Report:
-            return (steps.add if into else steps.prepare)(run, paths, on_progress=tell)
+            prepare_or_add = steps.add if into else steps.prepare
+            return prepare_or_add(run, paths, on_progress=tell, tier=tier or "")
 
         return _prepare(lang, prepare, progress, n_recordings(paths), into=into)
 
