@@ -18,7 +18,8 @@ Line = tuple[int, str]  # its number, from 1
 
 def are_labels(text: str) -> bool:
     """Whether a .txt is Audacity's: the first line is a label, not words of a transcript."""
-    return LABEL.fullmatch(next(_lines(text), (0, ""))[1]) is not None
+    label = LABEL.fullmatch(next(_lines(text), (0, ""))[1])
+    return label is not None and label[3] is not None
 
 
 def is_whisper_tsv(text: str) -> bool:
@@ -74,9 +75,12 @@ def read_whisper_json(text: str, name: str) -> TimedText:
         raise InputError("timed_text_broken", file=name, line=error.lineno) from error
     except (ValueError, RecursionError) as error:
         raise InputError("timed_text_broken", file=name, line=1) from error
+    segments = data.get("segments") if isinstance(data, dict) else None
+    if not isinstance(segments, list):
+        raise InputError("timed_text_broken", file=name, line=1)
     cues: list[Cue] = []
     broken: list[int] = []
-    for number, segment in enumerate(data["segments"], start=1):
+    for number, segment in enumerate(segments, start=1):
         cue = _cue(segment, "text", number)
         if cue is None:
             broken.append(number)

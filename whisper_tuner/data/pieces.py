@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from whisper_tuner.audio import MAX_CLIP_S
 from whisper_tuner.data.cues import Cue, join_texts
@@ -156,7 +157,7 @@ def _quiet(units: list[_Unit], duration_s: float) -> list[tuple[float, float]]:
     """
     margins = []
     earlier_s = -units[0].start_s if units else 0.0  # as if mirrored: the sound begins at 0
-    for unit, following in zip(units, [*units[1:], None], strict=True):
+    for unit, following in pairwise([*units, None]):
         rest_s = 2 * (duration_s - unit.end_s)
         behind_s = rest_s if following is None else min(rest_s, following.start_s - unit.end_s)
         margins.append((_margin(unit.start_s - earlier_s), _margin(behind_s)))

@@ -6,6 +6,7 @@ spoken and goes; so do the dashes before the lines of a dialogue.
 
 import html
 import re
+from itertools import pairwise
 
 from whisper_tuner.data.cues import CLOCK, Cue, TimedText, clock_seconds
 
@@ -29,8 +30,9 @@ def read_subtitles(text: str) -> TimedText:
         if not timings and all(line.strip().isdigit() for line in block):
             continue  # a number that an empty line parted from its cue
         if not timings or (timings[0] > 1 and not NO_CUE.fullmatch(block[0])):
-            broken.append(first)
-        for i, following in zip(timings, [*timings[1:], len(block)], strict=True):
+            is_numbered = block[0].strip().isdigit() and len(block) > 1
+            broken.append(first + is_numbered)
+        for i, following in pairwise([*timings, len(block)]):
             times = TIMING.fullmatch(block[i])
             spoken = block[i + 1 : following]
             if following < len(block) and spoken and spoken[-1].strip().isdigit():

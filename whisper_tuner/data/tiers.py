@@ -64,11 +64,16 @@ def choices(timed: TimedText) -> list[Choice]:
     for cue in timed.cues:
         if cue.tier in cues and sentence_key(cue.text):
             cues[cue.tier].append(cue)
-    kinds = dict.fromkeys(kind for tier in tiers for kind in tier.kinds)
-    groups = [(kind, [tier for tier in tiers if kind in tier.kinds]) for kind in kinds]
-    shared = [(kind, group) for kind, group in groups if len(group) > 1]
+    shared: dict[tuple[Tier, ...], str] = {}
+    for kind in dict.fromkeys(kind for tier in tiers for kind in tier.kinds):
+        group = tuple(tier for tier in tiers if kind in tier.kinds)
+        if len(group) > 1:
+            shared.setdefault(group, kind)
     found = []
-    for name, group in [*shared, *((tier.name, [tier]) for tier in tiers)]:
+    for name, group in [
+        *((kind, group) for group, kind in shared.items()),
+        *((tier.name, [tier]) for tier in tiers),
+    ]:
         said = [cue for tier in group for cue in cues[tier.name]]
         text = " ".join(said[0].text.split())[:MAX_SHOWN]
         found.append(Choice(name, len(group), len(said), text))

@@ -146,7 +146,7 @@ class TimedTexts:
             if error.code == "tier_needed":
                 raise
 
-    def _note(self, code: str, file: File, **params: object) -> None:
+    def _note(self, code: str, file: File, /, **params: object) -> None:
         self._notes.append(_problem(file, code, **params))
 
     def _not_needed(self, files: Iterable[File], recording: File) -> None:
@@ -187,7 +187,8 @@ class TimedTexts:
         for file, timed in read[:1]:
             code = "segment_broken" if file.suffix == ".json" else "cue_broken"
             for line in timed.broken:
-                yield replace(_problem(file, code), name=f"{file.name}:{line}", row=line)
+                broken = _problem(file, code, file=file.name)
+                yield replace(broken, name=f"{file.name}:{line}", row=line)
             if not timed.cues:
                 yield _problem(file, "timed_text_empty")
                 continue
@@ -238,5 +239,5 @@ def _said(cues: Sequence[Cue]) -> str:
     return "".join("".join(sentence_key(cue.text) for cue in cues).split())
 
 
-def _problem(file: File, code: str, **params: object) -> Candidate:
-    return Candidate(file.name, None, None, problem=code, params=params)
+def _problem(of: File, code: str, /, **params: object) -> Candidate:
+    return Candidate(of.name, None, None, problem=code, params=params)
