@@ -27,11 +27,11 @@ NOT_SPEECH = re.compile(
 COUNTED = ("cue_empty", "cue_not_speech", "cue_repeated")  # said once a file, with their number
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Unit:
     """Cues that cannot be parted because their times overlap; usually one."""
 
-    cues: tuple[Cue, ...]
+    cues: list[Cue]
     problem: str
     end_s: float
 
@@ -140,15 +140,14 @@ def _units(cues: list[Cue], problems: list[str]) -> list[_Unit]:
         if problem == "cue_repeated":
             continue  # it parts nothing
         if last and not (problem or last.problem) and cue.start_s < last.end_s - OVERLAP_S:
-            units[-1] = _Unit((*last.cues, cue), "", max(last.end_s, cue.end_s))
+            last.cues.append(cue)
+            last.end_s = max(last.end_s, cue.end_s)
         else:
-            units.append(_Unit((cue,), problem, cue.end_s))
-    return [
-        _Unit(unit.cues, "cue_too_long", unit.end_s)
-        if not unit.problem and unit.end_s - unit.start_s > MAX_CLIP_S
-        else unit
-        for unit in units
-    ]
+            units.append(_Unit([cue], problem, cue.end_s))
+    for unit in units:
+        if not unit.problem and unit.end_s - unit.start_s > MAX_CLIP_S:
+            unit.problem = "cue_too_long"
+    return units
 
 
 def _quiet(units: list[_Unit], duration_s: float) -> list[tuple[float, float]]:

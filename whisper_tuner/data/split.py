@@ -90,7 +90,7 @@ def draw_apart(
     if not any(clip.recording for clip in clips):
         return draw_sentences(clips, n_wanted, seed, at_least_one)
     whole = draw_groups(clips, group_clips(clips, _sentence_and_recording), n_wanted, seed)
-    if is_fair(len(whole), n_wanted):
+    if len(whole) < len(clips) and is_fair(len(whole), n_wanted):
         return whole
     drawn = _draw_stretches(clips, n_wanted / len(clips), seed)
     learnt = {sentence_key(clip.text) for i, clip in enumerate(clips) if i not in drawn}

@@ -143,10 +143,11 @@ def test_overlaps_against_every_pair():
         assert found == expected
 
 
-def test_a_hundred_thousand_cues_take_seconds():
+def test_many_cues_take_seconds():
     began_s = time.monotonic()
-    cues = [cue(0.1 * i, 0.1 * i + 0.09, f"w{i}") for i in range(50_000)]
-    at_once = [cue(0, 900, f"w{i}", str(i)) for i in range(50_000)]
-    assert len(texts(cut(*cues, duration_s=1e4))) > 300
-    assert len(problems(cut(*at_once))) == 50_000
-    assert time.monotonic() - began_s < 10
+    cues = [cue(0.1 * i, 0.1 * i + 0.09, f"w{i}") for i in range(10_000)]
+    at_once = [cue(0, 900, f"w{i}", str(i)) for i in range(10_000)]
+    glued = [cue(0, 900, f"w{i}") for i in range(10_000)]
+    assert len(texts(cut(*cues, duration_s=1e4))) > 60
+    assert len(problems(cut(*at_once))) == len(problems(cut(*glued))) == 10_000
+    assert time.monotonic() - began_s < 5

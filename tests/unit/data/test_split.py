@@ -194,3 +194,9 @@ def test_clips_beside_a_long_recording() -> None:
     divided, _ = assign(clips, seed=1)
     counted = Counter((bool(c.recording), c.split) for c in divided)
     assert counted[False, "test"] in range(1, 11) and counted[True, "train"] >= 70
+
+
+@pytest.mark.parametrize("n", range(2, 12))
+def test_neither_side_of_one_short_recording_is_empty(n: int) -> None:
+    divided, _ = assign(pieces_of("a", n), seed=n)
+    assert {c.split for c in divided} == {"train", "test"}
