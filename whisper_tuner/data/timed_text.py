@@ -213,8 +213,8 @@ class TimedTexts:
             chosen = {tier.name for tier in choose(timed, self.tier, file.name)}
             others = {cue.tier for cue in cues if sentence_key(cue.text)} - chosen
             if others:
-                listed = (", ".join(sorted(names)) for names in (chosen, others))
-                self._note("tiers_chosen", file, tiers=next(listed), others=next(listed))
+                taken, left = (", ".join(sorted(names)) for names in (chosen, others))
+                self._note("tiers_chosen", file, tiers=taken, others=left)
             cues = [cue for cue in cues if cue.tier in chosen]
             if len(chosen) > 1:
                 cues = [replace(cue, speaker=cue.speaker or cue.tier) for cue in cues]

@@ -29,9 +29,9 @@ def asked(lang: str, files: list[str] | None) -> tuple[bool, list[tuple[str, str
 def test_tiers_with_their_first_text(files):
     visible, choices = asked("en", files)
     assert visible and choices == [
-        ("All 2 tiers of the kind “ut”: 2 cues", "ut"),
-        ("ut@Anna: 1 cues, the first is “Buongiorno”", "ut@Anna"),
-        ("ut@Ben: 1 cues, the first is “Buonasera”", "ut@Ben"),
+        ("All 2 tiers of the kind “ut” (cues: 2)", "ut"),
+        ("ut@Anna (cues: 1): “Buongiorno”", "ut@Anna"),
+        ("ut@Ben (cues: 1): “Buonasera”", "ut@Ben"),
     ]
     assert "“Buonasera”" in asked("zh", files)[1][2][0]
 
