@@ -21,8 +21,10 @@ PAUSE_S = 2.0
 MARGIN_S = 0.2  # of sound before and behind, where nobody speaks
 OVERLAP_S = 0.1  # cues this much into each other are only written carelessly
 SENTENCE_END = re.compile(r"[.!?…。！？؟।][\"'”’»)\]]*$")
+# [music], (laughs), *coughs*, and what is sung. Every alternative begins with a sign of its own, so
+# that no text makes the search go back and forth.
 NOT_SPEECH = re.compile(
-    r"(?:\[[^\[\]]*\]|\([^()]*\)|\*[^*]*\*|【[^【】]*】|（[^（）]*）|♪[^♪]*♪?|[♪\s.,-])+"
+    r"(?:\[[^\[\]]*\]|\([^()]*\)|\*[^*]*\*|【[^【】]*】|（[^（）]*）|[\s.,-])*(?:♪.*)?", re.DOTALL
 )
 COUNTED = ("cue_empty", "cue_not_speech", "cue_repeated")  # said once a file, with their number
 

@@ -87,8 +87,6 @@ class TimedTexts:
     """The timed transcripts of one upload. `others` are the files that are none.
 
     `tier`: the tier, or kind of tiers, that the user has chosen.
-
-    Raises: InputError tier_needed when nothing was chosen and a file does not tell by itself.
     """
 
     def __init__(
@@ -100,6 +98,7 @@ class TimedTexts:
         for file in files:
             (self.files if _is_timed(file) else self.others).append(file)
         self._media: dict[str, list[Media]] = {}  # by a transcript's name
+        self._undecided: dict[str, InputError] = {}  # the same: why its tier has to be chosen
         self._spare: dict[int, int] = {}  # recordings that are named beside the one that is cut
         self._notes: list[Candidate] = []
         for file in self.files:
@@ -110,16 +109,23 @@ class TimedTexts:
         """The clips of every recording with a timed transcript; `used` gets its index.
 
         Recordings in `used` already have a transcript: that one counts.
+
+        Raises, before the first: InputError tier_needed when no tier was chosen and a transcript
+        that counts does not tell by itself.
         """
         files_of: dict[int, list[File]] = defaultdict(list)
         ambiguous: set[int] = set()
+        alone: list[Candidate] = []
         for file in self.files:
             match = self._find(file)
             if not match.files:
-                yield _problem(file, "timed_text_alone")
+                alone.append(_problem(file, "timed_text_alone"))
+            elif file.name in self._undecided and not used.issuperset(match.files):
+                raise self._undecided[file.name]
             for i in match.files:
                 files_of[i].append(file)
                 ambiguous.update([i] if len(match.files) > 1 else [])
+        yield from alone
         for spare, i in self._spare.items():
             if spare not in files_of and spare not in used:
                 used.add(spare)
@@ -136,7 +142,7 @@ class TimedTexts:
         yield from self._notes
 
     def _look_at(self, file: File) -> None:
-        """Ask for the tier now, before any sound is decoded; other faults are found later."""
+        """What has to be known before any sound is decoded; other faults are named later."""
         try:
             timed = read_timed_text(file.read(MAX_BYTES), file.name)
             self._media[file.name] = timed.media
@@ -144,7 +150,7 @@ class TimedTexts:
                 choose(timed, "", file.name)
         except InputError as error:
             if error.code == "tier_needed":
-                raise
+                self._undecided[file.name] = error
 
     def _note(self, code: str, file: File, /, **params: object) -> None:
         self._notes.append(_problem(file, code, **params))
@@ -185,19 +191,8 @@ class TimedTexts:
             return
         self._not_needed([file for file, _ in read[1:]], recording)
         for file, timed in read[:1]:
-            code = "segment_broken" if file.suffix == ".json" else "cue_broken"
-            for line in timed.broken:
-                broken = _problem(file, code, file=file.name)
-                yield replace(broken, name=f"{file.name}:{line}", row=line)
-            if not timed.cues:
-                yield _problem(file, "timed_text_empty")
-                continue
-            try:
-                with decoded(recording.fetch(), recording.name) as sound:
-                    parts = pieces(timed.cues, recording.name, sound.duration_s, file.name)
-                    yield from cut(sound, parts)
-            except InputError as error:
-                yield _problem(recording, error.code, **error.params)
+            yield from _broken(file, timed)
+            yield from _clips(recording, file, timed.cues)
 
     def _read(self, file: File, recording: File) -> TimedText:
         """With the cues of the chosen tiers, in the recording's time."""
@@ -232,6 +227,25 @@ def _is_timed(file: File) -> bool:
     except InputError:
         return False
     return SNIFFED[file.suffix](text)
+
+
+def _broken(file: File, timed: TimedText) -> Iterator[Candidate]:
+    code = "segment_broken" if file.suffix == ".json" else "cue_broken"
+    for line in timed.broken:
+        problem = _problem(file, code, file=file.name)
+        yield replace(problem, name=f"{file.name}:{line}", row=line)
+
+
+def _clips(recording: File, file: File, cues: Sequence[Cue]) -> Iterator[Candidate]:
+    if not cues:
+        yield _problem(file, "timed_text_empty")
+        return
+    try:
+        with decoded(recording.fetch(), recording.name) as sound:
+            segments = pieces(cues, recording.name, sound.duration_s, file.name)
+            yield from cut(sound, segments)
+    except InputError as error:
+        yield _problem(recording, error.code, **error.params)
 
 
 def _said(cues: Sequence[Cue]) -> str:

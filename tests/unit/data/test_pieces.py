@@ -144,10 +144,10 @@ def test_overlaps_against_every_pair():
 
 
 def test_many_cues_take_seconds():
-    began_s = time.monotonic()
+    began_s = time.process_time()
     cues = [cue(0.1 * i, 0.1 * i + 0.09, f"w{i}") for i in range(10_000)]
     at_once = [cue(0, 900, f"w{i}", str(i)) for i in range(10_000)]
     glued = [cue(0, 900, f"w{i}") for i in range(10_000)]
     assert len(texts(cut(*cues, duration_s=1e4))) > 60
     assert len(problems(cut(*at_once))) == len(problems(cut(*glued))) == 10_000
-    assert time.monotonic() - began_s < 5
+    assert time.process_time() - began_s < 5

@@ -3,6 +3,7 @@
 import json
 import random
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -201,10 +202,10 @@ BOMB = (
     ids=["bomb", "foreign file"],
 )
 def test_entities_are_refused(text):
-    began_s = time.monotonic()
+    began_s = time.process_time()
     with pytest.raises(InputError) as caught:
         read(text, "a.eaf")
-    assert caught.value.code == "xml_entities" and time.monotonic() - began_s < 0.5
+    assert caught.value.code == "xml_entities" and time.process_time() - began_s < 1
 
 
 def test_circles_and_chains_end():
@@ -215,11 +216,34 @@ def test_circles_and_chains_end():
         f'<ANNOTATION><REF_ANNOTATION ANNOTATION_ID="r{i}" ANNOTATION_REF="r{i + 1}"/></ANNOTATION>'
         for i in range(50_000)
     )
-    began_s = time.monotonic()
+    began_s = time.process_time()
     timed = read(
         f'<ANNOTATION_DOCUMENT><TIER TIER_ID="t">{chain}</TIER></ANNOTATION_DOCUMENT>', "a.eaf"
     )
-    assert len(timed.broken) == 50_000 and time.monotonic() - began_s < 3
+    assert len(timed.broken) == 50_000 and time.process_time() - began_s < 3
+
+
+@pytest.mark.parametrize(
+    ("suffix", "text"),
+    [
+        (".vtt", "WEBVTT\n\n00:00.000 --> 00:01.000\n" + "<v " * 200_000),
+        (".vtt", "WEBVTT\n\n00:00.000 --> 00:01.000\n<v" + " " * 200_000),
+        (".srt", "1\n00:00:00,000 --> 00:00:01,000\n" + "♪ (" * 200_000),
+        (".srt", "1\n00:00:00,000 --> 00:00:01,000\n" + "(a) * " * 100_000 + "x"),
+        (".srt", "00:00:00,000 --> " * 100_000),
+        (".TextGrid", 'File type = "ooTextFile"\nObject class = "TextGrid"\n' + '"' * 400_001),
+        (".TextGrid", '"ooTextFile"\n"TextGrid"\n' + "9" * 400_000 + "x"),
+        (".txt", "0\t1\t" + "\t" * 400_000 + "\n" + "1" * 400_000),
+        (".json", "[" * 400_000),
+        (".json", '{"segments": [{"start": ' + "9" * 400_000 + ', "end": 2, "text": "x"}]}'),
+    ],
+    ids=range(10),
+)
+def test_nothing_takes_long(suffix, text):
+    began_s = time.process_time()
+    with suppress(InputError):
+        list(pieces(read(text, f"a{suffix}").cues, "a.wav", 5.0, f"a{suffix}"))
+    assert time.process_time() - began_s < 2
 
 
 def test_whisperx_words_divide_a_long_segment():

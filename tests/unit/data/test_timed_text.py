@@ -262,6 +262,9 @@ def test_the_tier_is_asked_for(talk, tmp_path):
     assert list(choices) == ["ut", "ut@Anna", "ut@Béla"]
     assert (choices["ut@Béla"].n_tiers, choices["ut"].n_tiers) == (1, 2)
     assert choices["ut@Béla"].text == talk.cues[2].text
+    (source / "list.csv").write_text("file_name,transcription\ntalk.flac,all of it\n")
+    assert problems(listed([source])) == {"transcript_not_needed": 1}  # nothing to be asked
+    (source / "list.csv").unlink()
     found = listed([source], tier="UT@anna")
     assert problems(found) == {"tiers_chosen": 1}
     assert {c.speaker for c in found if c.audio} == {"Anna"}
