@@ -65,8 +65,8 @@ def read_timed_text(data: bytes, name: str) -> TimedText:
     suffix = PurePosixPath(name).suffix.lower()
     if suffix == ".eaf":
         return read_elan(data, name)  # XML says its encoding itself
-    text, encoding = decode_text(data, name)
-    return replace(READERS[suffix](text, name), guessed=encoding not in CERTAIN)
+    text, guessed = _decode(data, name)
+    return replace(READERS[suffix](text, name), guessed=guessed)
 
 
 def tier_choices(files: Iterable[File]) -> list[Choice]:
@@ -223,10 +223,16 @@ def _is_timed(file: File) -> bool:
     if file.suffix not in SNIFFED:
         return file.suffix in SUFFIXES
     try:
-        text, _ = decode_text(file.read(MAX_BYTES), file.name)
+        text, _ = _decode(file.read(MAX_BYTES), file.name)
     except InputError:
         return False
     return SNIFFED[file.suffix](text)
+
+
+def _decode(data: bytes, name: str) -> tuple[str, bool]:
+    """The text of a file, and whether its encoding is a guess."""
+    text, encoding = decode_text(data, name)
+    return text, encoding not in CERTAIN
 
 
 def _broken(file: File, timed: TimedText) -> Iterator[Candidate]:

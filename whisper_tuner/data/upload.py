@@ -67,7 +67,7 @@ def candidates(
 
     Raises, when the first is asked for: InputError upload_not_found, upload_empty, upload_no_audio,
     upload_no_transcripts, upload_is_spreadsheet, upload_archive_kind, and those of
-    `archives.open_archive`, `tables.read_table` and `timed_text.TimedTexts`.
+    `archives.open_archive`, `tables.read_table` and `timed_text.TimedTexts.candidates`.
     """
     with _opened(paths, names) as entries:
         yield from _Upload(entries, tier).candidates()
