@@ -7,6 +7,7 @@ theirs. Parts of one and the same annotation are joined again: nobody said when 
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 from xml.parsers import expat
 
 from whisper_tuner.data.cues import Cue, Media, Tier, TimedText, join_texts, seconds
@@ -97,7 +98,7 @@ class _Reader:
             case "ANNOTATION_DOCUMENT":
                 document.has_root = True
             case "MEDIA_DESCRIPTOR":
-                path = get("RELATIVE_MEDIA_URL") or get("MEDIA_URL") or ""
+                path = unquote(get("RELATIVE_MEDIA_URL") or get("MEDIA_URL") or "")
                 if parts_of(path):
                     origin_s = seconds(get("TIME_ORIGIN", 0), MS) or 0.0
                     document.media.append(Media(parts_of(path)[-1], origin_s))

@@ -168,8 +168,10 @@ def test_names_that_mean_another_or_several(talk, tmp_path):
 
 def test_elan_names_its_recording(talk, tmp_path):
     one = [replace(cue, speaker="Anna") for cue in talk.cues]
-    source = folder_with(tmp_path, talk, film_final__eaf=eaf(one, media="talk.flac"))
+    source = folder_with(tmp_path, talk, film_final__eaf=eaf(one, media="talk%201.flac"))
+    (source / "talk.flac").rename(source / "talk 1.flac")
     assert problems(listed([source])) == {}
+    (source / "talk 1.flac").rename(source / "talk.flac")
     descriptors = (
         '<MEDIA_DESCRIPTOR MEDIA_URL="x/film.mp4"/><MEDIA_DESCRIPTOR MEDIA_URL="talk.flac"'
     )
