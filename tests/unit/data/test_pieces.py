@@ -43,6 +43,7 @@ def test_nothing_is_joined_across_a_pause_or_another_voice():
     assert texts(cut(cue(0, 1, "a"), cue(3.1, 4, "b"))) == ["a", "b"]
     assert texts(cut(cue(0, 1, "a", "x"), cue(1, 2, "b", "y"), cue(2, 3, "c", "y"))) == ["a", "b c"]
     assert [p.speaker for p in cut(cue(0, 1, "a", "x"), cue(1, 2, "b", "y"))] == ["x", "y"]
+    assert texts(cut(cue(0, 1, "a"), cue(0, 1, "A!"), cue(1.5, 2, "b"))) == ["a b"]
     assert texts(cut(cue(0, 1, "a"), cue(1.2, 1.4, "[music]"), cue(1.6, 2, "b"))) == ["a", "b"]
 
 
