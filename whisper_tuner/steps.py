@@ -40,6 +40,7 @@ from whisper_tuner.runs.device import Device, find_device
 from whisper_tuner.runs.folder import Run, Spec
 from whisper_tuner.sources import Source
 
+tiers = upload.tiers  # what the tier of a `Reading` can be; empty: nothing to choose
 EXAMPLE_DIR = Path(__file__).resolve().parents[1] / "examples" / "italian-prompts"
 EXAMPLE_LANGUAGE = "it"
 DATA_LOCK_NAME = "dataset.lock"  # held while recordings are added

@@ -107,7 +107,8 @@ def _source_arguments(sub: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="*",
         help="a ZIP, a folder, or audio files, with a table (CSV, TSV, JSONL, Excel, Parquet), .txt"
-        " files, or Kaldi's text and wav.scp; or a Common Voice tar.gz",
+        " files, or Kaldi's text and wav.scp; long recordings with timed transcripts (SRT, VTT,"
+        " TextGrid, .eaf, Audacity labels, Whisper JSON or TSV); or a Common Voice tar.gz",
     )
     n_clips = "of Common Voice or a Hugging Face dataset: clips to"
     sub.add_argument("--clips", type=int, default=200, help=f"{n_clips} train on (200)")

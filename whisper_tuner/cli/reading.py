@@ -26,6 +26,12 @@ def reading_arguments(sub: argparse.ArgumentParser) -> None:
         help='what is between the columns: "," ";" "|" or tab',
     )
     group.add_argument("--no-header", action="store_true", help="the first row is a recording")
+    sub.add_argument(
+        "--tier",
+        metavar="NAME",
+        default="",
+        help="TextGrid, .eaf: the tier with what is said, or the kind of all such tiers",
+    )
 
 
 def reading_from(options: argparse.Namespace) -> Reading:
@@ -35,4 +41,5 @@ def reading_from(options: argparse.Namespace) -> Reading:
         has_header=False if options.no_header else None,
         audio=options.audio_column,
         text=options.text_column,
+        tier=options.tier,
     )

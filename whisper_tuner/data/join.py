@@ -15,8 +15,9 @@ from whisper_tuner.data.split import (
     MIN_SPEAKERS,
     SHARE_BOUNDS,
     TEST_SHARE,
+    crossing_recordings,
+    draw_apart,
     draw_groups,
-    draw_sentences,
     group_clips,
     sentence_and_speaker,
     sentence_key,
@@ -43,7 +44,7 @@ def join(
     n_wanted = min(MAX_TEST_CLIPS - n_test, round(TEST_SHARE * len(kept))) - n_bound
     drawn, more = _draw(old, kept, bound, max(0, n_wanted), seed)
     joined = [replace(clip, split=bound.get(clip.id) or drawn[clip.id]) for clip in kept]
-    return joined, [*refused.values(), *more]
+    return joined, [*refused.values(), *more, *crossing_recordings(joined)]
 
 
 def _bound(
@@ -93,7 +94,7 @@ def _draw(
             findings.append(Finding("speakers_in_both_splits", clip="", refused=False))
         if is_fair:
             return splits, findings
-    test = draw_sentences(free, n_wanted, seed, at_least_one=False)
+    test = draw_apart(free, n_wanted, seed, at_least_one=False)
     return {c.id: "test" if i in test else "train" for i, c in enumerate(free)}, findings
 
 

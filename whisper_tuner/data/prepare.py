@@ -21,7 +21,20 @@ FULL_SCALE = 0.985  # resampling moves clipped samples a little away from 1.0
 MAX_CLIPPED_SHARE = 0.01
 MAX_WORDS_PER_S = 8  # nobody speaks faster: the transcript is longer than the recording
 # Problems of a candidate that is no clip: said, not counted.
-NOTES = frozenset({"file_ignored", "table_left_out", "sheets_left_out"})
+NOTES = frozenset(
+    {
+        "cue_empty",
+        "cue_not_speech",
+        "cue_repeated",
+        "file_ignored",
+        "media_not_needed",
+        "point_tiers_ignored",
+        "sheets_left_out",
+        "table_left_out",
+        "tiers_chosen",
+        "transcript_not_needed",
+    }
+)
 # Zero-width (non-)joiners are spelling in Persian and Indic scripts. All other format characters
 # (Unicode category Cf) are invisible: direction marks, soft hyphens, byte order marks.
 KEPT_FORMAT_CHARACTERS = frozenset("\u200c\u200d")
@@ -105,7 +118,8 @@ def check(
         return Finding(code, candidate.name, True, candidate.row, params)
 
     if candidate.problem:
-        return replace(refusal(candidate.problem), refused=candidate.problem not in NOTES)
+        found = refusal(candidate.problem, **candidate.params)
+        return replace(found, refused=candidate.problem not in NOTES)
     if candidate.audio is None:
         return refusal("audio_missing")
     if candidate.text is None:
@@ -130,6 +144,7 @@ def check(
         split=candidate.split,
         speaker=candidate.speaker,
         source=candidate.source,
+        recording=candidate.recording,
     )
     return samples, clip
 

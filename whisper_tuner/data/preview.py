@@ -8,7 +8,8 @@ from whisper_tuner.data.encodings import certain_encoding, decode_text, possible
 from whisper_tuner.data.entries import Entry, opened
 from whisper_tuner.data.layouts import MAX_TEXT_BYTES
 from whisper_tuner.data.tables import Draft, Reading, cell
-from whisper_tuner.data.upload import MAX_TXT_BYTES, Upload
+from whisper_tuner.data.timed_text import MAX_BYTES
+from whisper_tuner.data.upload import Upload
 from whisper_tuner.errors import InputError
 
 N_ROWS = 5
@@ -57,7 +58,8 @@ def preview(
             return _of_table(*(open_ones or good or drafts)[0])
         if errors:
             raise errors[0]
-        return _of_texts(upload.texts[:N_TEXTS], reading)
+        timed = [entry for entry in upload.timed.files if entry.suffix != ".eaf"]  # tells it itself
+        return _of_texts([*upload.texts, *timed][:N_TEXTS], reading)
 
 
 def _of_table(entry: Entry, draft: Draft) -> Preview:
@@ -84,16 +86,22 @@ def _of_table(entry: Entry, draft: Draft) -> Preview:
 
 
 def _of_texts(texts: list[Entry], reading: Reading) -> Preview | None:
-    """The .txt files whose bytes do not tell their encoding, all read in one."""
-    contents = {text.name: text.read(MAX_TXT_BYTES) for text in texts}
+    """The transcripts whose bytes do not tell their encoding, all read in one; of each the lines
+    that another encoding changes.
+    """
+    contents = {text.name: text.read(MAX_BYTES) for text in texts}
     unclear = {name: data for name, data in contents.items() if certain_encoding(data) is None}
     if not unclear:
         return None
     encodings = possible_encodings(b"\n".join(unclear.values()))
     encoding = decode_text(b"\n".join(unclear.values()), texts[0].name, reading.encoding)[1]
-    rows = [[name, data.decode(encoding, "replace")] for name, data in unclear.items()]
+    rows = [[name, _foreign(data.decode(encoding, "replace"))] for name, data in unclear.items()]
     questions = () if reading.encoding else ("encoding",)
     columns = {"audio": 0, "text": 1}
     return Preview(
         texts[0].name, ["1", "2"], rows[:N_ROWS], columns, questions, encoding, tuple(encodings)
     )
+
+
+def _foreign(text: str) -> str:
+    return " ".join(line for line in text.splitlines() if not line.isascii())

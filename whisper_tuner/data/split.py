@@ -44,6 +44,8 @@ def assign(
     (`sentence_in_both_splits`). Otherwise about `test_share` of the clips, `max_test` at most, are
     drawn: whole sentences, and whole speakers when there are at least five. Where every speaker
     reads the same sentences both cannot hold: then speakers cross (`speakers_in_both_splits`).
+    Clips cut from long recordings are drawn in whole recordings, else in one stretch of each
+    (`draw_apart`; `recordings_in_both_splits`).
 
     Raises: InputError too_few_clips when there are fewer than two different sentences.
     """
@@ -57,15 +59,65 @@ def assign(
     findings = []
     test: set[int] = set()
     if len({clip.speaker for clip in clips if clip.speaker}) >= MIN_SPEAKERS:
-        test = draw_groups(clips, group_clips(clips, sentence_and_speaker), n_wanted, seed)
-        low, high = (bound * n_wanted for bound in SHARE_BOUNDS)
-        if not low <= len(test) <= high:
+        for ties_of in (_all_ties, sentence_and_speaker):
+            test = draw_groups(clips, group_clips(clips, ties_of), n_wanted, seed)
+            if is_fair(len(test), n_wanted):
+                break
+        else:
             test = set()
             findings.append(Finding("speakers_in_both_splits", clip="", refused=False))
     if not test:
-        test = draw_sentences(clips, n_wanted, seed)
+        test = draw_apart(clips, n_wanted, seed)
     splits = ("test" if i in test else "train" for i in range(len(clips)))
-    return [replace(clip, split=s) for clip, s in zip(clips, splits, strict=True)], findings
+    divided = [replace(clip, split=s) for clip, s in zip(clips, splits, strict=True)]
+    return divided, findings + crossing_recordings(divided)
+
+
+def crossing_recordings(clips: Sequence[Clip]) -> list[Finding]:
+    """What has to be said when pieces of one recording are on both sides."""
+    sides = {(clip.recording, clip.split) for clip in clips if clip.recording}
+    crossing = [name for name, split in sides if split == "test" and (name, "train") in sides]
+    return [Finding("recordings_in_both_splits", clip="", refused=False)] if crossing else []
+
+
+def draw_apart(
+    clips: Sequence[Clip], n_wanted: int, seed: int, at_least_one: bool = True
+) -> set[int]:
+    """Indices of about `n_wanted` clips: whole sentences, and whole recordings when that gives a
+    fair number; else one stretch of neighbouring pieces of each recording, because pieces that
+    follow each other are alike.
+    """
+    if not any(clip.recording for clip in clips):
+        return draw_sentences(clips, n_wanted, seed, at_least_one)
+    whole = draw_groups(clips, group_clips(clips, _sentence_and_recording), n_wanted, seed)
+    if len(whole) < len(clips) and is_fair(len(whole), n_wanted):
+        return whole
+    drawn = _draw_stretches(clips, n_wanted / len(clips), seed)
+    learnt = {sentence_key(clip.text) for i, clip in enumerate(clips) if i not in drawn}
+    drawn = {i for i in drawn if sentence_key(clips[i].text) not in learnt}
+    return drawn or draw_sentences(clips, n_wanted, seed, at_least_one)
+
+
+def is_fair(n_drawn: int, n_wanted: int) -> bool:
+    low, high = (bound * n_wanted for bound in SHARE_BOUNDS)
+    return low <= n_drawn <= high
+
+
+def _draw_stretches(clips: Sequence[Clip], share: float, seed: int) -> set[int]:
+    """`share` of the pieces of each recording, in their order there, and of the other clips."""
+    pieces_of: dict[str, list[int]] = defaultdict(list)
+    for i, clip in enumerate(clips):
+        pieces_of[clip.recording].append(i)
+    others = pieces_of.pop("", [])
+    n_others = round(share * len(others))
+    chosen = draw_sentences([clips[i] for i in others], n_others, seed, at_least_one=False)
+    drawn = {others[i] for i in chosen}
+    for recording, pieces in pieces_of.items():
+        n_drawn = round(share * len(pieces))
+        n_places = len(pieces) - n_drawn + 1
+        first = int(shuffle_key(seed, recording), 16) % n_places
+        drawn.update(pieces[first : first + n_drawn])
+    return drawn
 
 
 def draw_sentences(
@@ -94,6 +146,15 @@ def _sentence(clip: Clip) -> list[Hashable]:
 def sentence_and_speaker(clip: Clip) -> list[Hashable]:
     speaker = [("speaker", clip.speaker)] if clip.speaker else []
     return [sentence_key(clip.text), *speaker]
+
+
+def _sentence_and_recording(clip: Clip) -> list[Hashable]:
+    recording = [("recording", clip.recording)] if clip.recording else []
+    return [sentence_key(clip.text), *recording]
+
+
+def _all_ties(clip: Clip) -> list[Hashable]:
+    return [*sentence_and_speaker(clip), *_sentence_and_recording(clip)[1:]]
 
 
 def group_clips(

@@ -36,8 +36,9 @@ Knows = Callable[[str], bool]  # whether a cell names one of the recordings
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a person says that a table is to be read; what is None is found out.
+    """How a person says that an upload is to be read; what is None is found out.
 
+    `tier`: of timed transcripts with several tiers, the one (or the kind) with what is said.
     `encoding` counts only where the bytes do not tell it. A column is a header's name, or a number
     from 1; 0 means that there is none.
     """
@@ -49,6 +50,7 @@ class Reading:
     text: str | int | None = None
     split: str | int | None = None
     speaker: str | int | None = None
+    tier: str = ""
 
     def column(self, kind: str, header: list[str]) -> int | None:
         """The index of the column said to be this; -1: none; None: nothing said, or not here."""

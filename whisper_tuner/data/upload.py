@@ -1,7 +1,8 @@
 """What a person uploads → candidates: a folder, a ZIP, or many files, with transcripts.
 
 Transcripts come in a table of any kind (`table_files.py`, `layouts.py`), or beside each recording
-in a .txt file of the same name. Either may lie at any depth.
+in a file of the same name: a .txt, or a timed transcript of a long one (`timed_text.py`). All may
+lie at any depth.
 """
 
 import tempfile
@@ -19,6 +20,8 @@ from whisper_tuner.data.layouts import KALDI_NAMES, draft_kaldi, left_out
 from whisper_tuner.data.matching import Names
 from whisper_tuner.data.table_files import MAYBE_SUFFIXES, TABLE_SUFFIXES, draft_file, stem
 from whisper_tuner.data.tables import Draft, Knows, Reading, Row
+from whisper_tuner.data.tiers import Choice
+from whisper_tuner.data.timed_text import TimedTexts, tier_choices
 from whisper_tuner.errors import InputError
 
 SPREADSHEET_SUFFIXES = frozenset({".numbers", ".wk1", ".sxc"})
@@ -32,18 +35,25 @@ def candidates(
     """Every clip of an upload, and everything that is wrong with how it fits together.
 
     `paths`: files, ZIPs and folders in any mixture; `names`: what the user calls each of them;
-    `reading`: what the user says of the tables. Table rows come first, then recordings with a .txt,
-    then what is left over. Where the rows have a development split but no test split, it is the
-    test; otherwise it is for training.
+    `reading`: what the user says of their transcripts. Table rows come first, then recordings with
+    a timed transcript, cut at its cues, then those with a .txt, then what is left over. Where the
+    rows have a development split but no test split, it is the test; otherwise it is for training.
 
     Raises, when the first is asked for: InputError upload_empty, upload_no_audio,
     upload_no_transcripts, upload_is_spreadsheet, and those of `entries.opened`,
-    `table_files.draft_file`, `layouts.draft_kaldi` and `tables.Draft.rows`.
+    `table_files.draft_file`, `layouts.draft_kaldi`, `tables.Draft.rows` and
+    `timed_text.TimedTexts.candidates`.
     """
     with opened(paths, names) as entries:
         upload = Upload(entries, reading or Reading())
         upload.read()
         yield from upload.candidates()
+
+
+def tiers(paths: Sequence[Path], names: Sequence[str] | None = None) -> list[Choice]:
+    """What the tier of a `Reading` can be; empty when nothing has to be chosen."""
+    with opened(paths, names) as entries:
+        return tier_choices(entries)
 
 
 class Upload:
@@ -62,7 +72,9 @@ class Upload:
         self.texts: list[Entry] = []
         self.others: list[Entry] = []  # neither
         self.tables: list[tuple[Entry, Draft, list[Row]]] = []
-        self._draft([entry for entry in entries if entry.suffix not in AUDIO_SUFFIXES])
+        others = [entry for entry in entries if entry.suffix not in AUDIO_SUFFIXES]
+        self.timed = TimedTexts(others, self.audio, self.names, reading.tier, reading.encoding)
+        self._draft(self.timed.others)
 
     def _draft(self, entries: list[Entry]) -> None:
         """Every table as it would be read, or why it cannot be."""
@@ -115,10 +127,10 @@ class Upload:
             raise InputError("upload_no_audio", n_files=len(entries), file=entries[0].name)
         self._read_tables()
         for entry in self.others:
-            if entry.suffix in SPREADSHEET_SUFFIXES and not (self.tables or self.texts):
+            if entry.suffix in SPREADSHEET_SUFFIXES and not self._has_transcripts:
                 raise InputError("upload_is_spreadsheet", file=entry.name)
             self._note("file_ignored", entry)
-        if not self.tables and not self.texts:
+        if not self._has_transcripts:
             raise InputError("upload_no_transcripts", n_files=len(self.audio))
 
     def _read_tables(self) -> None:
@@ -147,14 +159,19 @@ class Upload:
         for entry, draft, rows in self.tables:
             if draft.recordings:
                 yield from self._of_recordings(entry, draft.recordings, rows)
+        yield from self.timed.candidates(self.used)
         yield from self._of_texts()
         for i, entry in enumerate(self.audio):
             if i not in self.used:
                 yield Candidate(entry.name, None, None, problem="transcript_missing")
         yield from self.notes
 
-    def _note(self, code: str, entry: Entry) -> None:
-        self.notes.append(Candidate(entry.name, None, None, problem=code))
+    @property
+    def _has_transcripts(self) -> bool:
+        return bool(self.tables or self.texts or self.timed.files)
+
+    def _note(self, code: str, entry: Entry, **params: object) -> None:
+        self.notes.append(Candidate(entry.name, None, None, problem=code, params=params))
 
     @property
     def _dev(self) -> str:
@@ -208,6 +225,9 @@ class Upload:
             match = self.names.find(text.name)
             if not match.files:
                 self._note("file_ignored", text)
+            if match.files and self.used.issuperset(match.files):
+                recording = self.audio[match.files[0]].name
+                self._note("transcript_not_needed", text, recording=recording)
             for i in match.files:
                 if i not in self.used:
                     texts_of[i].append(text)

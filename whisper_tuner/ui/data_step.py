@@ -3,6 +3,7 @@
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
@@ -11,6 +12,7 @@ from whisper_tuner import steps
 from whisper_tuner.audio import AUDIO_SUFFIXES
 from whisper_tuner.data import common_voice
 from whisper_tuner.data.clips import Report, read_clips, read_report
+from whisper_tuner.data.tables import Reading
 from whisper_tuner.errors import TunerError
 from whisper_tuner.locales import text
 from whisper_tuner.runs.folder import Run, default_root
@@ -32,6 +34,7 @@ from whisper_tuner.ui.session import (
     is_begun,
 )
 from whisper_tuner.ui.table_corner import TableCorner, reading_of
+from whisper_tuner.ui.tier_corner import TierCorner
 
 N_TRAIN_CLIPS, N_TEST_CLIPS, MAX_CLIPS = 200, 50, 10_000
 COLUMN_WIDTHS = ["190px", "95px", "275px", "100px", "310px"]  # a telephone scrolls inside the table
@@ -68,6 +71,7 @@ class DataStep:
                     elem_classes="drop",
                 )
                 self.table_corner = TableCorner(page)
+                self.tiers = TierCorner(page, self.files)
                 self.check = gr.Button(label("page_check_button"), variant="primary")
             with gr.Tab(label("page_cv_tab")) as archive_tab:
                 with gr.Row():
@@ -151,7 +155,7 @@ class DataStep:
             "show_progress_on": self.notice,
         }
         target = [page.lang, page.run_id, self.where]
-        own = [*target, self.files, *self.table_corner.inputs]
+        own = [*target, self.files, self.tiers.chosen, *self.table_corner.inputs]
         chosen = [*target, self.archive, self.n_train, self.n_test]
         for prepared in (
             self.example.click(self.prepare_example, [page.lang], made, **busy),
@@ -163,6 +167,7 @@ class DataStep:
         self.mozilla.wire(self.tabs["page_cv_tab"], self.where, self.n_train, self.n_test)
         self.hub.wire(self.where)
         self.restore.wire(then_redraw, self.archive)
+        self.tiers.wire()
         self.archive.upload(
             self.find_language, [page.lang, self.archive], [self.archive_language], **PRIVATE
         )
@@ -190,11 +195,13 @@ class DataStep:
         run_id: str,
         where: str,
         files: list[str] | None,
+        tier: str | None,
         progress: gr.Progress = PROGRESS,
         *table: object,
     ) -> tuple:
         paths = [Path(file) for file in files or []]
-        into, reading = run_to_add_to(run_id, where), reading_of(*table)
+        into = run_to_add_to(run_id, where)
+        reading = replace(reading_of(*table) or Reading(), tier=tier or "")
 
         def prepare(run: Run, tell: Callable[[int], None]) -> Report:
             begin = steps.add if into else steps.prepare

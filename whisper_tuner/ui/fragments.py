@@ -22,6 +22,7 @@ def own_help(lang: str) -> str:
         f"<p>{text('own_help', lang)}</p>"
         '<table class="sample"><thead><tr><th>file_name</th><th>transcription</th></tr></thead>'
         f"<tbody>{rows}</tbody></table><p>{text('own_txt', lang)}</p>"
+        f"<p>{text('own_timed', lang)}</p>"
     )
 
 
