@@ -5,14 +5,20 @@ python -m benchmarks.eager_worker RUN_DIR STAGE
 
 `{"memory": {"3": 1}, "poison": {"5": 2}}`: the step behind step 3 finds too little memory once, the
 one behind step 5 has a clip that is not a number, twice. `floor_bytes`: with less the disk is full.
+`{"fill": {"point": "events.jsonl", "nth": 7, "ballast": FILE}}`: the disk of FILE is filled by it
+before the seventh event, once. `points`: a file that gets the count of every point written to.
 """
 
+import atexit
 import json
 import sys
 from pathlib import Path
 
+import safetensors.torch
 import torch
+from transformers import PreTrainedTokenizerFast
 
+from benchmarks.chaos_parts.write_points import Counting, Filling, Watch, before, watch_writers
 from whisper_tuner import worker
 from whisper_tuner.runs import disk
 from whisper_tuner.runs.folder import Run
@@ -48,14 +54,39 @@ class FaultyTrainer(trainer.WhisperTrainer):
         return n_left > 0
 
 
-def make_room_scarce() -> None:
+def make_room_scarce(path: Path, faults: dict) -> None:
+    """Obey `floor_bytes`, `fill` and `points`."""
+    disk.FLOOR_BYTES = faults.get("floor_bytes", disk.FLOOR_BYTES)
+    if fill := faults.get("fill"):
+
+        def forget_it() -> None:  # or the next worker would fill the disk again
+            path.write_text(json.dumps({**faults, "fill": None}))
+
+        on_point = Filling(fill["point"], fill["nth"], Path(fill["ballast"]), forget_it)
+    elif points := faults.get("points"):
+        on_point = Counting()
+        atexit.register(lambda: Path(points).write_text(json.dumps(on_point.counts)))
+    else:
+        return
+    watch = Watch(Run(path.parent), on_point)
+    watch_writers(watch)
+    before(safetensors.torch, "serialize_file", lambda _, file, *__, **___: watch.see(file))
+    before(torch, "save", lambda _, file, *__, **___: watch.see(file))
+    before(
+        PreTrainedTokenizerFast,
+        "_save_pretrained",
+        lambda _, save_directory, **__: watch.see(f"{save_directory}/tokenizer.json"),
+    )
+
+
+def main() -> int:
+    save_often()
     path = Path(sys.argv[1]) / FAULTS_NAME
     if path.exists():
-        disk.FLOOR_BYTES = json.loads(path.read_text()).get("floor_bytes", disk.FLOOR_BYTES)
+        make_room_scarce(path, json.loads(path.read_text()))
+    stage.WhisperTrainer = FaultyTrainer
+    return worker.main()
 
 
 if __name__ == "__main__":
-    save_often()
-    make_room_scarce()
-    stage.WhisperTrainer = FaultyTrainer
-    sys.exit(worker.main())
+    sys.exit(main())

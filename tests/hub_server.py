@@ -2,7 +2,8 @@
 
 It speaks the part of the wire protocol that huggingface_hub 2.4 uses to name a token's owner, to
 create, fill and read model repositories (uploads over HTTP; set HF_HUB_DISABLE_XET=1), to
-download models, and to ask how a Space runs. Repositories live in memory with all their commits.
+download models, to read datasets in ranges, and to ask how a Space runs. Repositories live in
+memory with all their commits.
 
     with HubServer(users={"hf_token": "anna"}) as hub:
         hub.add_model("openai/whisper-tiny", folder)      # then HF_ENDPOINT=hub.endpoint
@@ -17,7 +18,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.hub_wire import HubState, Reply, Repo, Request, blocks, size_of
+from tests.hub_datasets import HubDatasets
+from tests.hub_wire import Reply, Repo, Request, blocks, size_of
 
 
 @dataclass
@@ -34,7 +36,7 @@ class Fault:
     headers: dict[str, str]
 
 
-class HubServer(HubState):
+class HubServer(HubDatasets):
     """The Hub on a port of its own, in a thread, until the `with` block ends."""
 
     def __init__(self, users: dict[str, str] | None = None) -> None:
@@ -108,7 +110,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         path = urlsplit(self.path).path
         token = self.headers.get("Authorization", "").removeprefix("Bearer ")
-        request = Request(self.hub.users.get(token), self._body(), self.hub.endpoint)
+        asked = self.headers.get("Range", "")
+        request = Request(self.hub.users.get(token), self._body(), self.hub.endpoint, asked)
         fault = self.hub.take_fault(f"{self.command} {path}")
         if fault is None or fault.after:
             reply = self.hub.answer(self.command, path, request)

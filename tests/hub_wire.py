@@ -68,6 +68,7 @@ class Request:
     user: str | None
     body: bytes
     endpoint: str
+    range: str = ""  # "bytes=0-9"
 
     def json(self) -> dict:
         return json.loads(self.body)
@@ -170,7 +171,10 @@ def info(hub: HubState, request: Request, repo_id: str, revision: str = "main") 
 
 def runtime(hub: HubState, request: Request, space_id: str) -> Reply:
     found = hub.spaces.get(space_id)
-    return refused(401, "Invalid username or password.") if found is None else as_json(found)
+    is_private = isinstance(found, dict) and found.get("private", False)
+    if found is None or (is_private and request.user is None):
+        return refused(401, "Invalid username or password.")
+    return as_json(found)
 
 
 def preupload(hub: HubState, request: Request, repo_id: str, revision: str) -> Reply:

@@ -24,6 +24,7 @@ SAMPLE_RATES = range(4_000, 384_001)  # Hz; a header outside of it is damaged
 MAX_CHANNELS = 64
 BLOCK_FRAMES = 16_384  # frames decoded at a time, at most 4 MiB at 64 channels
 PCM_16_SCALE = 32_768
+DECODER_ERRORS = (av.error.FFmpegError, soundfile.SoundFileError, ValueError)
 
 # FFmpeg can also read playlists, which open other files and addresses by themselves. Only these
 # demuxers may look at a file, and none of them may open a second one.
@@ -56,7 +57,7 @@ def decode(path: Path, name: str | None = None, max_s: float | None = MAX_CLIP_S
     with path.open("rb") as file:
         try:
             samples = _collect(*_open(file), name, max_s)
-        except (av.error.FFmpegError, soundfile.SoundFileError, ValueError) as error:
+        except DECODER_ERRORS as error:
             raise AudioError("audio_undecodable", file=name) from error
     if len(samples) < MIN_CLIP_S * SAMPLE_RATE:
         raise AudioError("audio_empty", file=name)
@@ -65,6 +66,25 @@ def decode(path: Path, name: str | None = None, max_s: float | None = MAX_CLIP_S
     if np.sqrt(np.mean(np.square(samples))) < SILENCE_RMS:
         raise AudioError("audio_silent", file=name)
     return np.clip(samples, -1, 1)
+
+
+def stream(path: Path, name: str | None = None) -> Iterator[np.ndarray]:
+    """The sound of a recording of any length, block by block as it is decoded.
+
+    Yields: float32 in [-1, 1], shape = (n_samples,), mono, 16 kHz.
+    Raises: AudioError audio_empty, audio_undecodable, audio_not_finite.
+    """
+    name = name or path.name
+    if path.stat().st_size == 0:
+        raise AudioError("audio_empty", file=name)
+    with path.open("rb") as file:
+        try:
+            for block in _open(file)[0]:
+                if not np.isfinite(block).all():
+                    raise AudioError("audio_not_finite", file=name)
+                yield np.clip(block, -1, 1)
+        except DECODER_ERRORS as error:
+            raise AudioError("audio_undecodable", file=name) from error
 
 
 def write_flac(path: Path, samples: np.ndarray) -> None:

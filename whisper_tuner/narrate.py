@@ -3,6 +3,7 @@
 from whisper_tuner.config import LoraSettings
 from whisper_tuner.data.clips import Finding
 from whisper_tuner.data.doctor import CODES
+from whisper_tuner.data.mozilla import Release
 from whisper_tuner.data.summary import Group
 from whisper_tuner.locales import text
 from whisper_tuner.model.catalogue import base_model
@@ -110,6 +111,8 @@ def space_sentences(space: Space | None, plan: Plan, lang: str = "en") -> list[s
     if space is None:
         return []
     sentences = [text("space_loses_runs", lang)] if space.loses_runs else []
+    if not space.is_known:
+        sentences.append(text("space_unknown", lang))
     if space.sleep_s is not None and space.sleep_s < plan.total_s:
         times = {"sleep": space.sleep_s, "time": plan.total_s}
         said = {name: rough_duration(seconds, lang) for name, seconds in times.items()}
@@ -135,3 +138,17 @@ def size_sentence(base_id: str, lora: LoraSettings, lang: str = "en") -> str:
         share=trainable / (base.n_parameters + trainable),  # as PEFT counts
         megabytes=base.adapter_bytes(lora) / 1e6,
     )
+
+
+def release_label(release: Release, lang: str = "en") -> str:
+    """A dataset of Common Voice as a list shows it: language, kind, release, size, licence."""
+    kind = text(f"cv_{release.kind}", lang)
+    size = size_label(release.n_bytes)
+    parts = (release.language, f"{kind} {release.version}", size, release.licence)
+    return " · ".join(filter(None, parts))
+
+
+def size_label(n_bytes: int) -> str:
+    if not n_bytes:
+        return ""
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{max(1, round(n_bytes / 1e6))} MB"

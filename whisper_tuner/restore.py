@@ -1,6 +1,7 @@
 """A run that was lost, out of its private copy. No torch, no gradio."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from whisper_tuner.audio import decode, write_flac
@@ -9,26 +10,32 @@ from whisper_tuner.errors import InputError
 from whisper_tuner.model.catalogue import check_language
 from whisper_tuner.narrate import event_sentence
 from whisper_tuner.publish import fetch_copy
-from whisper_tuner.runs import jobs
-from whisper_tuner.runs.events import EventWriter, Note, read_events
+from whisper_tuner.runs import disk, durable, jobs, locks
+from whisper_tuner.runs.delete import HELD_NAME, RESTORE_PREFIX
+from whisper_tuner.runs.events import EventWriter, Note, parse
 from whisper_tuner.runs.folder import Run, Spec
 
 
-def restore(root: Path, repo: str, token: str, archive: Path | None = None) -> Run:
+def restore(root: Path, repo: str, token: str, archive: Path | None = None, owner: str = "") -> Run:
     """A run out of its private copy in the token owner's account, as it was when it was copied.
 
     It has its old id where that is free, and waits for `resume`. `archive`: where the recordings
-    came from, if that was Common Voice; those are in no copy.
+    came from, if that was Common Voice; those are in no copy. `owner`: whose it is from now on: who
+    it was of on the lost disk, nobody is here.
 
     Raises PublishError or InputError when the copy is not the user's own, not whole or damaged,
     RunError when the disk is too small. Nothing is left behind then.
     """
+    disk.require_disk(root)
     root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".restore-", dir=root) as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix=RESTORE_PREFIX, dir=root) as folder,
+        locks.hold(Path(folder) / HELD_NAME),
+    ):
         run = Run(Path(folder) / "run")
         run.dir.mkdir(mode=0o700)
         repo_id, run_id = fetch_copy.fetch(repo, token, run)
-        _check_restored(run)
+        _check_restored(run, owner)
         _add_recordings(run, archive)
         writer = EventWriter(run.events_path)
         writer.append(Note(jobs.RESTORED, {"repo": repo_id}))
@@ -40,13 +47,18 @@ def restore(root: Path, repo: str, token: str, archive: Path | None = None) -> R
     return Run(target)
 
 
-def _check_restored(run: Run) -> None:
+def _check_restored(run: Run, owner: str) -> None:
     """Raises TunerError for what the page could not show or a worker could not train."""
     with fetch_copy.damage_named("run.json"):
-        config = Spec.from_json(run.spec_path.read_text(encoding="utf-8")).config
-    check_language(config.base, config.language)
+        spec = Spec.from_json(run.spec_path.read_text(encoding="utf-8"))
+    durable.write(run.spec_path, replace(spec, owner=owner).to_json())
+    check_language(spec.config.base, spec.config.language)
     with fetch_copy.damage_named("events.jsonl"):
-        for record in read_events(run.events_path):
+        data = run.events_path.read_bytes() if run.events_path.exists() else b""
+        records, n_bytes = parse(data)
+        if n_bytes < len(data):
+            raise ValueError(data[n_bytes:])
+        for record in records:
             event_sentence(record.event)
     if run.comparison_path.exists():
         with fetch_copy.damage_named("comparison.json"):

@@ -5,7 +5,6 @@ in the run folder. The page and the command line only ever read that folder.
 """
 
 import argparse
-import errno
 import importlib
 import json
 import os
@@ -18,10 +17,11 @@ from pathlib import Path
 
 from whisper_tuner.data.clips import is_complete
 from whisper_tuner.errors import RunError, TunerError
-from whisper_tuner.runs import disk, heartbeat, locks, queue
+from whisper_tuner.runs import disk, locks, queue, worker_row
 from whisper_tuner.runs.context import RANK_FAILURE_NAME, Stopped, WorkerContext
 from whisper_tuner.runs.events import EventWriter, Failed, Note
 from whisper_tuner.runs.folder import Run
+from whisper_tuner.runs.heartbeat import Pulse
 
 STAGES = {
     "train": "whisper_tuner.training.stage:train",
@@ -30,6 +30,7 @@ STAGES = {
     "tryout": "whisper_tuner.evaluation.tryout:serve",
 }
 RANK = "rank"  # what `accelerate launch` is given for a stage
+RESUMED = "note_resumed_by_itself"
 DEVICE_LOCK_NAME = "device.lock"
 TURN_POLL_S = 0.5
 
@@ -60,7 +61,7 @@ def failure(error: BaseException, run: Run) -> Failed:
         return Failed("out_of_memory_gpu")
     if isinstance(error, MemoryError):
         return Failed("out_of_memory_host")
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    if isinstance(error, OSError) and disk.is_no_room(error):
         return Failed("disk_full")
     if not is_complete(run.dataset_dir):
         return Failed("dataset_vanished")
@@ -81,15 +82,22 @@ def keep_one_gpu() -> None:
     os.environ["CUDA_VISIBLE_DEVICES"] = shown.split(",")[0]
 
 
-def run_stage(run: Run, stage: str, note: str = "") -> int:
+def tell_why(context: WorkerContext) -> None:
+    """Why the worker before this one broke off, and whether a person asked for this one."""
+    row = worker_row.read(context.run)
+    if row.because:
+        context.emit(Note(*row.because))
+    if row.n_resumes:
+        context.emit(Note(RESUMED))
+
+
+def run_stage(run: Run, stage: str) -> int:
     """Queue, run one stage, record how it ended; returns the process's exit code."""
-    context = WorkerContext(run, EventWriter(run.events_path))
+    context = WorkerContext(run, EventWriter(run.events_path), Pulse(run))
     context.obey_sigterm()
-    heartbeat.start(run)
     try:
         context.enter("queued")
-        if note:
-            context.emit(Note(note))
+        tell_why(context)
         wait_for_turn(context)
         run_when_there_is_room(load_stage(stage_of(run, stage)), context)
     except Stopped:
@@ -109,7 +117,7 @@ def run_when_there_is_room(stage: Callable, context: WorkerContext) -> None:
         try:
             return stage(context)
         except OSError as error:
-            is_full = error.errno == errno.ENOSPC and disk.is_full(context.run.dir)
+            is_full = disk.is_no_room(error) and disk.is_full(context.run.dir)
             if not is_full or context.stop_asked:
                 raise
         context.pause_while_disk_is_full("queued")
@@ -132,7 +140,8 @@ def run_rank(run: Run, n_parts: int) -> int:
         traceback.print_exc()
         reason = failure(error, run)
         path = run.dir / RANK_FAILURE_NAME
-        path.write_text(json.dumps({"code": reason.code, "params": reason.params}))
+        with suppress(OSError):  # on a full disk; the worker sees that it is full
+            path.write_text(json.dumps({"code": reason.code, "params": reason.params}))
         return 1
     return 0
 
@@ -142,7 +151,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("run_dir", type=Path)
     parser.add_argument("stage", choices=[*STAGES, RANK])
     parser.add_argument("lock_fd", type=int, nargs="?", help="descriptor of the held run lock")
-    parser.add_argument("--note", default="", help="locale key: why no person started this")
     parser.add_argument("--parts", type=int, default=1, help="rank: parts of a step")
     options = parser.parse_args(arguments)
     run = Run(options.run_dir)
@@ -152,10 +160,12 @@ def main(arguments: list[str] | None = None) -> int:
         keep_one_gpu()
         load_stage("tryout")(run)
         return 0
-    if options.lock_fd is None and locks.acquire(run.lock_path) is None:
+    lock = locks.acquire(run.lock_path) if options.lock_fd is None else options.lock_fd
+    if lock is None:
         raise SystemExit(RunError("run_busy", run=run.id).sentence())
+    worker_row.sign(run, lock, os.getpid())
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    return run_stage(run, options.stage, options.note)
+    return run_stage(run, options.stage)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """What all parts share: waiting, killing, and what may not be lost."""
 
-import json
 import os
 import shutil
 import signal
@@ -8,15 +7,25 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+import psutil
+
 from benchmarks.turns import QUICK_BASE
 from whisper_tuner import steps
 from whisper_tuner.config import TrainConfig
-from whisper_tuner.runs import jobs
-from whisper_tuner.runs.events import StateChanged, Step, read_events, without_lost_steps
+from whisper_tuner.runs import jobs, worker_row
+from whisper_tuner.runs.events import (
+    StateChanged,
+    Step,
+    last_state,
+    read_events,
+    without_lost_steps,
+)
 from whisper_tuner.runs.folder import Run
 
 PATIENCE_S = 300.0
 CONFIG = TrainConfig(QUICK_BASE, steps.EXAMPLE_LANGUAGE, "32bit", epochs=10, n_score_clips=0)
+MAX_DRAWS = 5  # a fault that came too late (the run was over) is drawn again, so often at most
+Tell = Callable[[dict], None]  # a part tells its figures whenever one more of its faults is over
 
 
 def wait_until(condition: Callable[[], object], what: str) -> float:
@@ -31,8 +40,17 @@ def wait_until(condition: Callable[[], object], what: str) -> float:
 
 def worker_pid(run: Run) -> int:
     """Of the worker that lives or lived last; waits for one that is being started."""
-    wait_until(lambda: run.lock_path.stat().st_size, "a worker's number")
-    return json.loads(run.lock_path.read_text())["pid"]
+    wait_until(lambda: worker_row.read(run).pid, "a worker's number")
+    return worker_row.read(run).pid
+
+
+def identity(pid: int) -> tuple[int, float] | None:
+    """A process's number and when it was started; None when there is none that works."""
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        if process.status() != psutil.STATUS_ZOMBIE:
+            return pid, process.create_time()
+    return None
 
 
 def kill_worker(run: Run) -> None:
@@ -45,8 +63,19 @@ def n_entered(run: Run, state: str) -> int:
     return sum(record.event == StateChanged(state) for record in read_events(run.events_path))
 
 
+def state_of(run: Run) -> str:
+    """What the events say, whether the worker lives or not."""
+    return last_state(read_events(run.events_path))
+
+
 def finish(run: Run) -> None:
     wait_until(lambda: not jobs.is_alive(run), "a run's end")
+
+
+def ended_as(run: Run) -> str:
+    """`done`, or the state with its reason."""
+    status = jobs.status(run)
+    return f"{status.state}({status.reason})" if status.reason else status.state
 
 
 def forget(run: Run) -> None:
@@ -56,8 +85,10 @@ def forget(run: Run) -> None:
             shutil.rmtree(run.dir)
 
 
-def weights(run: Run) -> bytes:
-    return (run.adapter_dir / "adapter_model.safetensors").read_bytes()
+def weights(run: Run) -> bytes | None:
+    """The bytes of the run's adapter; None when there is none."""
+    path = run.adapter_dir / "adapter_model.safetensors"
+    return path.read_bytes() if path.exists() else None
 
 
 def events_lost(run: Run, n_steps: int) -> int:
@@ -72,9 +103,12 @@ def n_steps_of(run: Run) -> int:
     return sum(isinstance(r.event, Step) for r in read_events(run.events_path))
 
 
-def trained(source: Run) -> Run:
+def trained(source: Run, config: TrainConfig = CONFIG) -> Run:
     """What a training that nobody disturbs comes to."""
     run = steps.again(source)
-    steps.train(run, CONFIG)
+    steps.train(run, config)
     finish(run)
+    if jobs.status(run).state != "done" or weights(run) is None:
+        log = "\n".join(jobs.log_tail(run, 20))
+        raise SystemExit(f"a training that nobody disturbed: {ended_as(run)}\n{log}")
     return run

@@ -1,1 +1,1 @@
-"""The parts of `fuzz.py`: one kind of hostile or faulty input each."""
+"""What `benchmarks/fuzz.py` throws at the data step."""

@@ -1,6 +1,7 @@
 """Real workers that meet faults: each has a name and a way out, and nothing learnt is lost."""
 
 import json
+import os
 import shutil
 import signal
 from dataclasses import replace
@@ -21,7 +22,7 @@ from tests.integration.test_worker import (
     wait_until,
 )
 from whisper_tuner import steps
-from whisper_tuner.runs import checkpoints, jobs
+from whisper_tuner.runs import checkpoints, jobs, reasons, worker_row
 from whisper_tuner.runs.caretaker import look_after
 from whisper_tuner.runs.events import Note, Resumed, StateChanged, Step, read_events
 from whisper_tuner.runs.events import without_lost_steps as shown
@@ -129,12 +130,13 @@ def test_a_worker_that_does_not_stop_is_ended(prepared, tiny_config, monkeypatch
     assert not jobs.is_overdue(prepared)
 
 
-@pytest.mark.parametrize(("n_kills", "reason"), [(7, "out_of_memory_host"), (6, "worker_killed")])
-def test_a_kill_for_lack_of_memory_is_named(prepared, tiny_config, monkeypatch, n_kills, reason):
-    monkeypatch.setattr("whisper_tuner.runs.memory_kills.count", lambda: 6)
+@pytest.mark.parametrize(("n_more", "reason"), [(1, "out_of_memory_host"), (0, "worker_killed")])
+def test_a_kill_for_lack_of_memory_is_named(prepared, tiny_config, monkeypatch, n_more, reason):
     steps.train(prepared, tiny_config)
     wait_until(lambda: read_events(prepared.events_path), "the first event")
-    jobs.kill(prepared)
-    wait_until(lambda: (prepared.dir / jobs.EXIT_NAME).exists(), "its exit code")
-    monkeypatch.setattr("whisper_tuner.runs.memory_kills.count", lambda: n_kills)
+    at_its_end = worker_row.read(prepared).memory_kills + n_more
+    monkeypatch.setattr("whisper_tuner.runs.memory_kills.count", lambda: at_its_end)
+    os.killpg(pid_of(prepared), signal.SIGKILL)
+    wait_until(lambda: (prepared.dir / reasons.EXIT_NAME).exists(), "its exit code")
+    monkeypatch.setattr("whisper_tuner.runs.memory_kills.count", lambda: at_its_end + 1)  # another
     assert jobs.status(prepared).reason == reason

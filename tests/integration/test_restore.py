@@ -18,7 +18,7 @@ from tests.integration.test_worker import ADAPTER_NAME, events_of, wait_for_end,
 from whisper_tuner import cli, steps
 from whisper_tuner.publish import copier as copying
 from whisper_tuner.publish.copier import Copier
-from whisper_tuner.runs import checkpoints, jobs
+from whisper_tuner.runs import checkpoints, jobs, reasons
 from whisper_tuner.runs.events import Resumed, Step, read_events, without_lost_steps
 from whisper_tuner.runs.folder import Run
 
@@ -46,7 +46,7 @@ def lose_in_the_middle(run: Run, config: steps.TrainConfig) -> str:
     wait_until(lambda: copier.told[0] == "copy_made", "a copied checkpoint")
     copier.end()
     os.killpg(json.loads(run.lock_path.read_text())["pid"], signal.SIGKILL)
-    wait_until(lambda: (run.dir / jobs.EXIT_NAME).exists(), "its exit code, written last")
+    wait_until(lambda: (run.dir / reasons.EXIT_NAME).exists(), "its exit code, written last")
     wait_until(lambda: not copier._thread.is_alive(), "the end of the copying")
     shutil.rmtree(run.dir)
     return copier.told[1]["repo"]

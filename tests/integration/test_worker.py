@@ -20,6 +20,7 @@ from whisper_tuner.errors import RunError
 from whisper_tuner.model.catalogue import base_model
 from whisper_tuner.runs import checkpoints, jobs
 from whisper_tuner.runs.events import (
+    EventWriter,
     Note,
     Resumed,
     Score,
@@ -132,8 +133,27 @@ def test_stop_saves_and_compare_finishes_the_job(prepared, tiny_config):
     assert caught.value.code == "run_not_running"
 
     assert steps.compare(prepared)
-    assert wait_for_end(prepared).state == "done"
+    status = wait_for_end(prepared)
+    assert status.state == "stopped"  # and it can still be resumed
+    assert jobs.can_resume(status)
     assert prepared.read_comparison()["n_clips"] == 2
+
+
+def test_an_adapter_of_an_earlier_stop_is_not_compared(prepared, tiny_config):
+    """What the training has learnt since lies in its checkpoints; `done` would hide them."""
+    prepared.write_spec(steps.Spec(tiny_config, time.time(), {}))
+    prepared.adapter_dir.mkdir()
+    (prepared.adapter_dir / ADAPTER_NAME).write_bytes(b"")
+    writer = EventWriter(prepared.events_path)
+    writer.append(StateChanged("stopped"))
+    assert jobs.can_compare(prepared, jobs.status(prepared))
+    writer.append(StateChanged("queued"))
+    writer.append(StateChanged("training"))
+    writer.close()
+    (prepared.dir / jobs.STOP_NAME).write_text("0")  # asked to stop, and ended before it saved
+    assert jobs.status(prepared).state == "interrupted"
+    with pytest.raises(RunError, match="Resume it in step 2"):
+        steps.compare(prepared)
 
 
 def test_resume_of_a_stopped_run_forgets_its_comparison_and_tells_of_damage(prepared, tiny_config):

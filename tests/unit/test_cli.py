@@ -1,10 +1,14 @@
 """Bad input at the command line: exit code 2 and one sentence; and what a program reads."""
 
+import csv
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
 from whisper_tuner import cli
+from whisper_tuner.locales import text as sentence
 from whisper_tuner.runs import jobs
 from whisper_tuner.runs.folder import Run
 
@@ -64,6 +68,7 @@ def test_prepare_names_every_bad_clip(capsys, small_source, tmp_path):
         ("compare", "nonsense"),
         ("try", "nonsense", "nowhere.wav"),
         ("push", "nonsense", "--name", "x"),
+        ("copy", "nonsense"),
         ("restore", "nonsense"),
         ("restore", "nonsense", "--archive", "nowhere.tar.gz"),
     ],
@@ -130,6 +135,41 @@ def test_status_of_a_draft_and_of_nothing(capsys, prepared):
     assert json.loads(out)["state"] == "draft"
 
 
+def test_a_run_that_cannot_be_read_hides_no_other(capsys, runs):
+    torn, whole = Run.create(runs), Run.create(runs)
+    torn.spec_path.write_text("")
+    whole.events_path.write_bytes(b"\0\0\n")
+    code, out, err = call(capsys, "status")
+    assert (code, err) == (0, "")
+    lines = {line.split()[0]: line for line in out.splitlines()}
+    assert "cannot be read" in lines[torn.id] and "Not started" in lines[whole.id]
+    answers = [json.loads(line) for line in call(capsys, "status", "--json")[1].splitlines()]
+    assert {"run": torn.id, "problem": "run_unreadable"} in answers and len(answers) == 2
+    code, out, err = call(capsys, "status", torn.id)
+    assert (code, out) == (2, "") and "cannot be read" in err
+
+
+def test_what_was_never_started_has_no_copy(capsys, prepared):
+    code, out, err = call(capsys, "copy", prepared.dir)
+    assert (code, out) == (2, "") and "never started" in err
+
+
+def test_stop_promises_what_it_does(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["stop", "--help"])
+    assert "finish the step" not in capsys.readouterr().out
+    assert "this step is finished" not in sentence("state_stopping")
+    assert "is kept" not in sentence("worker_stop_forced")  # there may be no checkpoint
+
+
+def test_an_interrupted_command_is_no_traceback(capsys, prepared, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("whisper_tuner.cli.keeping.report_run", interrupted)
+    assert call(capsys, "status", prepared.dir)[0] == 130
+
+
 def test_compare_try_and_push_need_an_adapter(capsys, prepared, small_source):
     clip = next((small_source / "clips").iterdir())
     for command in (("compare",), ("try", clip)):
@@ -137,3 +177,24 @@ def test_compare_try_and_push_need_an_adapter(capsys, prepared, small_source):
         code, _, err = call(capsys, name, prepared.dir, *rest)
         assert code == 2
         assert err.strip()
+
+
+def test_a_table_that_does_not_tell_how_it_is_read(capsys, small_source, tmp_path, runs):
+    """The sentence names the options, and with these the table is read."""
+    source = Path(shutil.copytree(small_source, tmp_path / "source"))
+    with (source / "metadata.csv").open(encoding="utf-8", newline="") as file:
+        texts = [f"{Path(row[0]).stem}|{row[1]} è|x" for row in list(csv.reader(file))[1:]]
+    (source / "metadata.csv").write_bytes("\n".join(["Wo|Größe|Was", *texts]).encode("cp1252"))
+    code, _, err = call(capsys, "prepare", source)
+    assert code == 2 and "--audio-column" in err and "--text-column" in err
+    columns = ("--audio-column", "Wo", "--text-column", "2", "--delimiter", "|")
+    code, _, err = call(capsys, "prepare", source, *columns)
+    assert code == 2 and "--encoding" in err and "cp1252" in err and " è”" in err
+    code, out, err = call(capsys, "prepare", source, *columns, "--encoding", "cp1252")
+    assert (code, err) == (0, "")
+    assert "10 of 10" in out
+    code, out, _ = call(
+        capsys, "prepare", source, *columns, "--encoding", "cp1252", "--no-header", "--json"
+    )
+    findings = json.loads(out)["findings"]
+    assert [(f["code"], f["clip"], f["row"]) for f in findings] == [("audio_missing", "Wo", 1)]

@@ -5,6 +5,8 @@ import sys
 from whisper_tuner.cli.arguments import parser
 from whisper_tuner.errors import InputError, RunError, TunerError
 
+INTERRUPTED = 130  # as shells say it of Ctrl+C
+
 
 def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
@@ -13,3 +15,5 @@ def main(arguments: list[str] | None = None) -> int:
     except TunerError as error:
         print(error.sentence(), file=sys.stderr)
         return 2 if isinstance(error, InputError | RunError) else 1
+    except KeyboardInterrupt:  # where nothing runs that could be stopped (`telling.follow`)
+        return INTERRUPTED

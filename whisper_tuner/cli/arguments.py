@@ -5,9 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from whisper_tuner import __version__
-from whisper_tuner.cli import commands
+from whisper_tuner.cli import commands, keeping
 from whisper_tuner.cli.doctor import check, export_data
 from whisper_tuner.cli.further import further
+from whisper_tuner.cli.reading import reading_arguments
+from whisper_tuner.cli.sources import KEY_VARIABLE, catalogue, look
 from whisper_tuner.config import METRICS, PRECISIONS, WINDOWS, LoraSettings, TrainConfig
 from whisper_tuner.data.fixes import FIXES
 from whisper_tuner.model.catalogue import BASE_MODELS
@@ -34,7 +36,9 @@ def parser() -> argparse.ArgumentParser:
     command("demo", commands.demo, "do the whole job on the bundled recordings")
 
     sub = command("prepare", commands.prepare, "read, check and split recordings into a new run")
-    _source_arguments(sub, nargs="+")
+    _source_arguments(sub)
+
+    _listing_commands(command)
 
     sub = command("check", check, "say what is worth a look in a run's recordings, and fix it")
     sub.add_argument("run", help="a run's id or folder")
@@ -56,10 +60,19 @@ def parser() -> argparse.ArgumentParser:
         "make a new run that goes on from a trained one, with more recordings if any are given",
     )
     sub.add_argument("run", help="the trained run's id or folder")
-    _source_arguments(sub, nargs="*")
+    _source_arguments(sub)
 
-    sub = command("status", commands.status, "say how a run, or every run, stands")
+    sub = command("status", keeping.status, "say how a run, or every run, stands")
     sub.add_argument("run", nargs="?", help="a run's id or folder")
+
+    sub = command(
+        "copy", keeping.copy, "bring a run's private copy in your account up to date, to its end"
+    )
+    sub.add_argument("run", help="a run's id or folder")
+
+    sub = command("delete", keeping.delete, "delete a run: recordings, adapter, everything")
+    sub.add_argument("run", help="a run's id or folder")
+    sub.add_argument("--yes", action="store_true", help="do not ask")
 
     sub = command("restore", commands.restore, "get a run back from its private copy")
     sub.add_argument("repo", help="the copy's name in your account: whisper-tuner-copy-…")
@@ -68,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
     )
 
     summaries = (
-        ("stop", commands.stop, "end a training: finish the step, save, stop"),
+        ("stop", commands.stop, "end a training and keep what was learned"),
         ("resume", commands.resume, "go on with a training that stopped or broke off"),
         (
             "compare",
@@ -93,16 +106,48 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
-def _source_arguments(sub: argparse.ArgumentParser, nargs: str) -> None:
+def _listing_commands(command: Callable[[str, Command, str], argparse.ArgumentParser]) -> None:
+    sub = command("catalogue", catalogue, "list the Common Voice datasets of Mozilla")
+    sub.add_argument("words", nargs="*", help="only those with these words, such as Welsh")
+
+    sub = command("look", look, "say what a dataset of the Hugging Face Hub holds")
+    sub.add_argument("dataset", help="owner/name, such as google/fleurs")
+    sub.add_argument("--config", default="", help="show the columns of this part")
+
+
+def _source_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "source",
         type=Path,
-        nargs=nargs,
-        help="a ZIP, a folder, audio files with a CSV/TSV or .txt, or a Common Voice tar.gz",
+        nargs="*",
+        help="a ZIP, a folder, or audio files, with a table (CSV, TSV, JSONL, Excel, Parquet), .txt"
+        " files, or Kaldi's text and wav.scp; long recordings with timed transcripts (SRT, VTT,"
+        " TextGrid, .eaf, Audacity labels, Whisper JSON or TSV); or a Common Voice tar.gz",
     )
-    sub.add_argument("--clips", type=int, default=200, help="Common Voice: clips to train on")
-    sub.add_argument("--test-clips", type=int, default=50, help="Common Voice: clips to hold out")
+    n_clips = "of Common Voice or a Hugging Face dataset: clips to"
+    sub.add_argument("--clips", type=int, default=200, help=f"{n_clips} train on (200)")
+    sub.add_argument("--test-clips", type=int, default=50, help=f"{n_clips} hold out (50)")
     sub.add_argument("--seed", type=int, default=42, help="seed of the split")
+    sub.add_argument(
+        "--common-voice",
+        metavar="LANGUAGE",
+        help="instead of files, download Common Voice from Mozilla Data Collective: a language code"
+        f" or an id that `catalogue` names. The key is read from {KEY_VARIABLE}, else asked for",
+    )
+    sub.add_argument(
+        "--hub-dataset",
+        metavar="ID",
+        help="instead of files, read a dataset of the Hugging Face Hub: owner/name; `look` shows"
+        " what is in it. A private one with the token of `hf auth login` or HF_TOKEN",
+    )
+    group = sub.add_argument_group(
+        "what to read of a --hub-dataset; the likeliest unless said, as are its columns"
+    )
+    group.add_argument("--config", default="", help="its part, such as sw_ke of google/fleurs")
+    group.add_argument("--train-split", metavar="SPLIT")
+    group.add_argument("--test-split", metavar="SPLIT", help='"" divides the other one')
+    group.add_argument("--speaker-column", metavar="COLUMN")
+    reading_arguments(sub)
 
 
 def _train_arguments(sub: argparse.ArgumentParser) -> None:

@@ -3,16 +3,18 @@
 import argparse
 import getpass
 import os
+import shutil
 import sys
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from whisper_tuner import steps
+from whisper_tuner.cli.sources import reader
 from whisper_tuner.cli.telling import follow, report_run, say, say_findings, say_json
 from whisper_tuner.config import LoraSettings, TrainConfig
 from whisper_tuner.data.clips import Report
-from whisper_tuner.errors import InputError, RunError
+from whisper_tuner.errors import InputError, RunError, TunerError
 from whisper_tuner.locales import text
 from whisper_tuner.model.planner import Plan
 from whisper_tuner.narrate import (
@@ -49,28 +51,19 @@ def open_run(name: str) -> Run:
 
 
 def prepare(options: argparse.Namespace) -> int:
+    read = reader(options)
     run = Run.create(default_root())
-    report = read_source(run, options.source, options.clips, options.test_clips, options.seed)
+    try:
+        report = read(run)
+    except TunerError:
+        shutil.rmtree(run.dir)
+        raise
     if options.json:
         say_json({"run": run.id, "dataset": str(run.dataset_dir), **asdict(report)})
     else:
         say_report(report)
         say(text("cli_prepared", run=run.id))
     return 0 if report.n_train and report.n_test else 2
-
-
-def read_source(run: Run, paths: list[Path], n_train: int, n_test: int, seed: int) -> Report:
-    if is_archive(paths):
-        return steps.prepare_common_voice(run, paths[0], n_train, n_test, seed)
-    return steps.prepare(run, paths, seed)
-
-
-def is_archive(paths: list[Path]) -> bool:
-    """Whether the source is a Common Voice archive. Raises InputError for a file not there."""
-    for path in paths:
-        if not path.exists():
-            raise InputError("file_missing", file=str(path))
-    return len(paths) == 1 and paths[0].name.endswith((".tar.gz", ".tgz", ".tar"))
 
 
 def say_report(report: Report) -> None:
@@ -196,19 +189,7 @@ def demo(options: argparse.Namespace) -> int:
     return 0
 
 
-# --- status, stop, resume, restore
-
-
-def status(options: argparse.Namespace) -> int:
-    if options.run:
-        report_run(open_run(options.run), options.json)
-        return 0
-    folders = sorted(default_root().glob("*-*-*/"))
-    if not folders and not options.json:
-        say(text("cli_no_runs"))
-    for folder in folders:
-        report_run(Run(folder), options.json)
-    return 0
+# --- stop, resume, restore
 
 
 def stop(options: argparse.Namespace) -> int:

@@ -3,27 +3,26 @@
 import argparse
 import shutil
 from dataclasses import asdict
-from pathlib import Path
 
 from whisper_tuner import steps
-from whisper_tuner.cli.commands import is_archive, open_run, say_report
+from whisper_tuner.cli.commands import open_run, say_report
+from whisper_tuner.cli.sources import names_source, reader
 from whisper_tuner.cli.telling import say, say_json
 from whisper_tuner.data.add import NOTHING_ADDED
-from whisper_tuner.data.clips import Report, read_report
+from whisper_tuner.data.clips import read_report
 from whisper_tuner.errors import TunerError
 from whisper_tuner.locales import text
-from whisper_tuner.runs.folder import Run
 
 
 def further(options: argparse.Namespace) -> int:
     """Exit code 2 when recordings were given and none could be added; the run is there all the
     same. When they cannot be read at all, there is none.
     """
-    old, paths = open_run(options.run), options.source
-    in_archive = is_archive(paths)
+    old = open_run(options.run)
+    read = reader(options) if names_source(options) else None
     run = steps.further(old)
     try:
-        report = _add(run, paths, in_archive, options) if paths else read_report(run.dataset_dir)
+        report = read(run) if read else read_report(run.dataset_dir)
     except TunerError:
         shutil.rmtree(run.dir)
         raise
@@ -36,10 +35,4 @@ def further(options: argparse.Namespace) -> int:
         say_report(report)
         say(text("cli_further", run=run.id, origin=old.id, command=command))
     is_in_vain = any(finding.code == NOTHING_ADDED for finding in report.findings)
-    return 2 if paths and is_in_vain else 0
-
-
-def _add(run: Run, paths: list[Path], in_archive: bool, options: argparse.Namespace) -> Report:
-    if not in_archive:
-        return steps.add(run, paths, options.seed)
-    return steps.add_common_voice(run, paths[0], options.clips, options.test_clips, options.seed)
+    return 2 if read and is_in_vain else 0

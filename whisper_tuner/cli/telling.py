@@ -82,6 +82,9 @@ def say_record(record: Record, as_json: bool) -> None:
 
 
 def report_run(run: Run, as_json: bool) -> None:
+    """Raises RunError when the run cannot be read."""
+    if run.spec_path.exists():
+        run.read_spec()
     status = jobs.status(run)
     if not as_json:
         say(f"{run.id}  {status_sentence(status)}")

@@ -26,6 +26,7 @@ from whisper_tuner.data.join import join
 from whisper_tuner.data.prepare import (
     NOTES,
     check,
+    free_name,
     put_in_place,
     removed_characters,
     report_of,
@@ -82,7 +83,7 @@ def _names(clips: list[Clip], report: Report) -> set[str]:
 
 @dataclass
 class _Old:
-    """What a dataset holds. Finds its clips by name and by sound."""
+    """What a dataset holds. Finds its clips by sound."""
 
     folder: Path
     clips: list[Clip]
@@ -96,20 +97,13 @@ class _Old:
         for clip in self.clips:
             self.by_digest[self.sounds[clip.id].digest].append(clip)
 
-    def free_name(self, name: str) -> str:
-        """`name`, or with a number when it means another file already."""
-        n, free = 1, name
-        while free in self.names:
-            n += 1
-            free = f"{name} ({n})"
-        return free
-
 
 @dataclass
 class _New:
     """What a source adds, until it is decided which of it is used."""
 
     n_found: int = 0
+    names: set[str] = field(default_factory=set)
     clips: list[Clip] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     sounds: dict[str, Sound] = field(default_factory=dict)
@@ -123,7 +117,7 @@ def _read(
 ) -> _New:
     new = _New()
     for n_done, candidate in enumerate(candidates, start=1):
-        candidate = replace(candidate, name=old.free_name(candidate.name))
+        candidate = replace(candidate, name=free_name(candidate.name, old.names))
         new.n_found += candidate.problem not in NOTES
         checked = check(candidate, count_tokens)
         if isinstance(checked, Finding):
@@ -131,7 +125,10 @@ def _read(
         else:
             samples, clip = checked
             clip_id = f"{old.last_id + n_done:06d}"
-            clip = replace(clip, id=clip_id, audio=f"{CLIPS_DIR_NAME}/{clip_id}.flac")
+            name = free_name(clip.name, new.names)
+            new.names.add(name)
+            audio = f"{CLIPS_DIR_NAME}/{clip_id}.flac"
+            clip = replace(clip, id=clip_id, audio=audio, name=name)
             new.findings += removed_characters(clip, candidate.text or "")
             _take(old, new, samples, clip)
         if on_progress is not None:

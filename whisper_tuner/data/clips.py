@@ -20,8 +20,8 @@ class Candidate:
     next candidate is asked for; None when a table row names a file that is not there. `text` is
     None when no transcript was found. `split` is "train", "test" or "" (not said); `row` counts as
     a spreadsheet does, the header being row 1. `problem` is the code of a finding known already
-    ("two_rows"); it may be about a file that is no clip ("file_ignored", `prepare.NOTES`).
-    `recording` names the longer recording that it was cut from.
+    ("two_rows"), with the `params` of its sentence; it may be about a file that is no clip
+    ("file_ignored", `prepare.NOTES`). `recording`: the long recording that it was cut from.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Candidate:
     row: int | None = None
     problem: str = ""
     source: str = ""
+    params: dict = field(default_factory=dict)
     recording: str = ""
 
 
@@ -48,7 +49,7 @@ class Clip:
     split: str
     speaker: str = ""
     source: str = ""  # COMMON_VOICE, or "" for the user's own recordings
-    recording: str = ""  # the longer one that it was cut from, if any
+    recording: str = ""  # the long recording it was cut from; "" for one that was a clip already
     row: int | None = None  # of the user's table
 
     def finding(self, code: str, **params: object) -> "Finding":

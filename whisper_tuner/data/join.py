@@ -15,13 +15,15 @@ from whisper_tuner.data.split import (
     NO_COPIES,
     SHARE_BOUNDS,
     TEST_SHARE,
+    VOICES,
     Copies,
+    crossing_recordings,
+    draw_apart,
     draw_groups,
-    draw_sentences,
     group_clips,
     has_voices,
     sentence_key,
-    voice_ties,
+    ties,
 )
 
 Sides = Mapping[str, set[str]]  # of a clip's id or a speaker: the splits it is in
@@ -50,7 +52,7 @@ def join(
     n_wanted = min(MAX_TEST_CLIPS - n_test, round(TEST_SHARE * len(kept))) - n_bound
     drawn, more = _draw(old, kept, bound, max(0, n_wanted), seed, copies)
     joined = [replace(clip, split=bound.get(clip.id) or drawn[clip.id]) for clip in kept]
-    return joined, [*refused.values(), *more]
+    return joined, [*refused.values(), *more, *crossing_recordings(joined)]
 
 
 def _bound(
@@ -102,17 +104,20 @@ def _draw(
     apart = _are_apart(voices)
     findings = []
     if apart or has_voices(free):
-        groups = group_clips(new, voice_ties(copies))
-        splits, crosses = _by_speaker(new, groups, bound, voices if apart else {}, n_wanted, seed)
         low, high = (times * n_wanted for times in SHARE_BOUNDS)
         if apart:  # voices that are held out bring more: but new clips are there to be learnt from
             low, high = 0, len(free) / 2
-        is_fair = low <= sum(split == "test" for split in splits.values()) <= high
-        if crosses or not is_fair:
-            findings.append(Finding("speakers_in_both_splits", clip="", refused=False))
+        for kinds in VOICES:
+            groups = group_clips(new, ties(copies, kinds))
+            linked = voices if apart else {}
+            splits, crosses = _by_speaker(new, groups, bound, linked, n_wanted, seed)
+            is_fair = low <= sum(split == "test" for split in splits.values()) <= high
+            if is_fair and not crosses:
+                return splits, []
+        findings.append(Finding("speakers_in_both_splits", clip="", refused=False))
         if is_fair:
             return splits, findings
-    test = draw_sentences(free, n_wanted, seed, at_least_one=False, copies=copies)
+    test = draw_apart(free, n_wanted, seed, at_least_one=False, copies=copies)
     return {c.id: "test" if i in test else "train" for i, c in enumerate(free)}, findings
 
 

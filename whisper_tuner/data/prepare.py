@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,20 @@ from whisper_tuner.errors import AudioError, InputError
 
 MAX_TOKENS = 448  # positions of Whisper's decoder (openai/whisper, n_text_ctx)
 # Problems of a candidate that is no clip: said, not counted.
-NOTES = frozenset({"file_ignored", "table_encoding_guessed"})
+NOTES = frozenset(
+    {
+        "cue_empty",
+        "cue_not_speech",
+        "cue_repeated",
+        "file_ignored",
+        "media_not_needed",
+        "point_tiers_ignored",
+        "sheets_left_out",
+        "table_left_out",
+        "tiers_chosen",
+        "transcript_not_needed",
+    }
+)
 # Zero-width (non-)joiners are spelling in Persian and Indic scripts. All other format characters
 # (Unicode category Cf) are invisible: direction marks, soft hyphens, byte order marks.
 KEPT_FORMAT_CHARACTERS = frozenset("\u200c\u200d")
@@ -80,6 +93,15 @@ def _is_invisible(char: str) -> bool:
     return unicodedata.category(char) == "Cf" and char not in KEPT_FORMAT_CHARACTERS
 
 
+def free_name(name: str, taken: Container[str]) -> str:
+    """`name`, or with a number when another file is called so: findings tell clips by name."""
+    n, free = 1, name
+    while free in taken:
+        n += 1
+        free = f"{name} ({n})"
+    return free
+
+
 def _fill(
     work_dir: Path,
     candidates: Iterable[Candidate],
@@ -90,6 +112,7 @@ def _fill(
     clips: list[Clip] = []
     findings: list[Finding] = []
     sounds: dict[str, Sound] = {}
+    names: set[str] = set()
     n_found = 0
     for n_done, candidate in enumerate(candidates, start=1):
         n_found += candidate.problem not in NOTES
@@ -98,7 +121,9 @@ def _fill(
             findings.append(checked)
         else:
             samples, clip = checked
-            clip = replace(clip, id=f"{len(clips) + 1:06d}")
+            name = free_name(clip.name, names)
+            names.add(name)
+            clip = replace(clip, id=f"{len(clips) + 1:06d}", name=name)
             clip = replace(clip, audio=f"{CLIPS_DIR_NAME}/{clip.id}.flac")
             write_flac(work_dir / clip.audio, samples)
             clips.append(clip)
@@ -124,7 +149,8 @@ def check(
         return Finding(code, candidate.name, True, candidate.row, params)
 
     if candidate.problem:
-        return replace(refusal(candidate.problem), refused=candidate.problem not in NOTES)
+        found = refusal(candidate.problem, **candidate.params)
+        return replace(found, refused=candidate.problem not in NOTES)
     if candidate.audio is None:
         return refusal("audio_missing")
     if candidate.text is None:

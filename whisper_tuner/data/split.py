@@ -20,6 +20,7 @@ TEST_SHARE = 0.2
 MAX_TEST_CLIPS = 500  # more only make the comparison slower: WER is then known to about a point
 MIN_SPEAKERS = 5  # with fewer, one speaker is too much of the data to give away
 SHARE_BOUNDS = (0.25, 2.0)  # times the wanted number of test clips: what a speaker split may give
+VOICES = (("speaker", "recording"), ("speaker",))  # what is kept apart: first choice, second
 N_NAMED = 3  # of the speakers that a finding names
 
 Copies = Mapping[str, str]  # by the id of each clip of which there are copies, what these share
@@ -53,7 +54,9 @@ def assign(
     for training (`sentence_in_both_splits`, `copy_in_both_splits`). Otherwise about `test_share` of
     the clips, `max_test` at most, are drawn: whole sentences with all copies of their recordings,
     and whole speakers when there are at least five. Where every speaker reads the same sentences
-    both cannot hold: then speakers cross (`speakers_in_both_splits`).
+    both cannot hold: then speakers cross (`speakers_in_both_splits`). Clips cut from long
+    recordings are drawn in whole recordings, else in one stretch of each (`draw_apart`;
+    `recordings_in_both_splits`).
 
     Raises: InputError too_few_clips when there are fewer than two different sentences.
     """
@@ -64,31 +67,89 @@ def assign(
     if given is not None:
         return given
     n_wanted = max(1, min(max_test, round(test_share * len(clips))))
-    low, high = (bound * n_wanted for bound in SHARE_BOUNDS)
-    findings = []
-    test: set[int] = set()
-    if has_voices(clips):
-        test = draw_groups(clips, group_clips(clips, voice_ties(copies)), n_wanted, seed)
-        if not low <= len(test) <= high:
-            test = set()
-            findings.append(Finding("speakers_in_both_splits", clip="", refused=False))
-    if not test:
-        test = draw_sentences(clips, n_wanted, seed, copies=copies)
-        if len(test) == len(clips):  # every recording overlaps with the next
-            test = draw_sentences(clips, n_wanted, seed)
-            findings.append(Finding("copies_in_both_splits", clip="", refused=False))
-        elif copies and not low <= len(test) <= high:
-            params = {"n_test": len(test)}
-            findings.append(Finding("copies_shape_test", clip="", refused=False, params=params))
+    test, findings = _draw(clips, n_wanted, seed, copies)
     splits = ("test" if i in test else "train" for i in range(len(clips)))
-    return [replace(clip, split=s) for clip, s in zip(clips, splits, strict=True)], findings
+    divided = [replace(clip, split=s) for clip, s in zip(clips, splits, strict=True)]
+    return divided, findings + crossing_recordings(divided)
+
+
+def _draw(
+    clips: Sequence[Clip], n_wanted: int, seed: int, copies: Copies
+) -> tuple[set[int], list[Finding]]:
+    """Indices of the clips that are held out, and what has to be said about them."""
+    findings = []
+    if has_voices(clips):
+        for kinds in VOICES:
+            test = draw_groups(clips, group_clips(clips, ties(copies, kinds)), n_wanted, seed)
+            if is_fair(len(test), n_wanted):
+                return test, []
+        findings.append(Finding("speakers_in_both_splits", clip="", refused=False))
+    test = draw_apart(clips, n_wanted, seed, copies=copies)
+    if len(test) == len(clips):  # every recording overlaps with the next
+        test = draw_apart(clips, n_wanted, seed)
+        findings.append(Finding("copies_in_both_splits", clip="", refused=False))
+    elif copies and not is_fair(len(test), n_wanted):
+        params = {"n_test": len(test)}
+        findings.append(Finding("copies_shape_test", clip="", refused=False, params=params))
+    return test, findings
+
+
+def crossing_recordings(clips: Sequence[Clip]) -> list[Finding]:
+    """What has to be said when pieces of one recording are on both sides."""
+    sides = {(clip.recording, clip.split) for clip in clips if clip.recording}
+    crossing = [name for name, split in sides if split == "test" and (name, "train") in sides]
+    return [Finding("recordings_in_both_splits", clip="", refused=False)] if crossing else []
+
+
+def draw_apart(
+    clips: Sequence[Clip],
+    n_wanted: int,
+    seed: int,
+    at_least_one: bool = True,
+    copies: Copies = NO_COPIES,
+) -> set[int]:
+    """Indices of about `n_wanted` clips: whole sentences with their copies, and whole recordings
+    when that gives a fair number; else one stretch of neighbouring pieces of each recording,
+    because pieces that follow each other are alike.
+    """
+    if not any(clip.recording for clip in clips):
+        return draw_sentences(clips, n_wanted, seed, at_least_one, copies)
+    whole = draw_groups(clips, group_clips(clips, ties(copies, ("recording",))), n_wanted, seed)
+    if len(whole) < len(clips) and is_fair(len(whole), n_wanted):
+        return whole
+    drawn = _draw_stretches(clips, n_wanted / len(clips), seed, copies)
+    groups = group_clips(clips, ties(copies))
+    drawn = {i for group in groups if drawn.issuperset(group) for i in group}
+    return drawn or draw_sentences(clips, n_wanted, seed, at_least_one, copies)
+
+
+def is_fair(n_drawn: int, n_wanted: int) -> bool:
+    low, high = (bound * n_wanted for bound in SHARE_BOUNDS)
+    return low <= n_drawn <= high
+
+
+def _draw_stretches(clips: Sequence[Clip], share: float, seed: int, copies: Copies) -> set[int]:
+    """`share` of the pieces of each recording, in their order there, and of the other clips."""
+    pieces_of: dict[str, list[int]] = defaultdict(list)
+    for i, clip in enumerate(clips):
+        pieces_of[clip.recording].append(i)
+    others = pieces_of.pop("", [])
+    n_others = round(share * len(others))
+    chosen = draw_sentences(
+        [clips[i] for i in others], n_others, seed, at_least_one=False, copies=copies
+    )
+    drawn = {others[i] for i in chosen}
+    for recording, pieces in pieces_of.items():
+        n_drawn = round(share * len(pieces))
+        n_places = len(pieces) - n_drawn + 1
+        first = int(shuffle_key(seed, recording), 16) % n_places
+        drawn.update(pieces[first : first + n_drawn])
+    return drawn
 
 
 def has_voices(clips: Sequence[Clip]) -> bool:
-    """Whether there are enough speakers, or long recordings, to hold some of them out."""
-    speakers = {clip.speaker for clip in clips if clip.speaker}
-    recordings = {clip.recording for clip in clips if clip.recording}
-    return max(len(speakers), len(recordings)) >= MIN_SPEAKERS
+    """Whether there are enough speakers to hold some of them out."""
+    return len({clip.speaker for clip in clips if clip.speaker}) >= MIN_SPEAKERS
 
 
 def draw_sentences(
@@ -99,7 +160,7 @@ def draw_sentences(
     copies: Copies = NO_COPIES,
 ) -> set[int]:
     """Indices of about `n_wanted` clips (never more), with all clips of each sentence and copy."""
-    groups = group_clips(clips, lambda clip: _sentence_ties(clip, copies))
+    groups = group_clips(clips, ties(copies))
     return draw_groups(clips, groups, n_wanted, seed, at_least_one)
 
 
@@ -137,19 +198,19 @@ def _crossing(clips: Sequence[Clip]) -> list[Finding]:
     return findings
 
 
-def _sentence_ties(clip: Clip, copies: Copies) -> list[Hashable]:
-    copy = [("copy", copies[clip.id])] if clip.id in copies else []
-    return [sentence_key(clip.text), *copy]
+def ties(copies: Copies, kinds: Sequence[str] = ()) -> Callable[[Clip], list[Hashable]]:
+    """What ties a clip to others: its sentence, its copies, and whichever are asked for of its
+    speaker and the recording that it was cut from.
+    """
 
+    def ties_of(clip: Clip) -> list[Hashable]:
+        named = [
+            ("copy", copies.get(clip.id, "")),
+            *((kind, getattr(clip, kind)) for kind in kinds),
+        ]
+        return [sentence_key(clip.text), *(tie for tie in named if tie[1])]
 
-def voice_ties(copies: Copies = NO_COPIES) -> Callable[[Clip], list[Hashable]]:
-    """What ties a clip to others: sentence, copies, speaker, and the recording it was cut from."""
-
-    def ties(clip: Clip) -> list[Hashable]:
-        named = (("speaker", clip.speaker), ("recording", clip.recording))
-        return [*_sentence_ties(clip, copies), *(tie for tie in named if tie[1])]
-
-    return ties
+    return ties_of
 
 
 def group_clips(

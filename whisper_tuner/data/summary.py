@@ -75,7 +75,7 @@ def summarise(folder: Path, clips: Sequence[Clip]) -> Summary:
 
 
 def groups(report: Report) -> list[Group]:
-    """Findings about clips by kind: refused ones first, then the worst."""
+    """Findings about clips by kind: refused ones first, most of them first, then the worst."""
     by_code: dict[str, list[Finding]] = {}
     for finding in report.findings:
         if is_about_clip(finding):
@@ -92,5 +92,5 @@ def is_about_clip(finding: Finding) -> bool:
 def _severity(group: Group) -> tuple[int, int]:
     """What was left out by the user, and what is only for information, comes last."""
     if group.findings[0].refused:
-        return (3, 0) if group.code == "left_out" else (0, 0)
+        return (3, 0) if group.code == "left_out" else (0, -len(group.findings))
     return (1, CODES.index(group.code)) if group.code in CODES else (2, 0)

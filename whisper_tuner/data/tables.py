@@ -1,17 +1,18 @@
-"""A CSV or TSV table of file names and transcripts → rows, whatever program wrote it."""
+"""A table of file names and transcripts: its columns by their names, and its rows."""
 
-import csv
-import io
 import re
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from operator import itemgetter
 from pathlib import PurePosixPath
 
-from whisper_tuner.data.encodings import CERTAIN, decode_text
+from whisper_tuner.data.clips import COMMON_VOICE
+from whisper_tuner.data.delimited import without_end
+from whisper_tuner.data.foreign import Unsure
 from whisper_tuner.errors import InputError
 
-DELIMITERS = ",;\t|"
-MAX_ROWS = 100_000
-# Header names as `_plain` writes them; the first that is there counts.
+# Header names as `plain` writes them; the first that is there counts.
 COLUMNS = {
     "audio": (
         "filename filepath file audiofilename audiofilepath audiofile audiopath audio path wavpath"
@@ -29,6 +30,39 @@ SPLIT_NAMES = {
     "test": "test testing eval evaluation heldout 测试 测试集",
     "dev": "dev development validation valid val 验证 验证集",
 }
+COMMON_VOICE_COLUMNS = frozenset({"clientid", "path", "sentence"})
+Knows = Callable[[str], bool]  # whether a cell names one of the recordings
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a person says that an upload is to be read; what is None is found out.
+
+    `tier`: of timed transcripts with several tiers, the one (or the kind) with what is said.
+    `encoding` counts only where the bytes do not tell it. A column is a header's name, or a number
+    from 1; 0 means that there is none.
+    """
+
+    encoding: str | None = None
+    delimiter: str | None = None
+    has_header: bool | None = None
+    audio: str | int | None = None
+    text: str | int | None = None
+    split: str | int | None = None
+    speaker: str | int | None = None
+    tier: str = ""
+
+    def column(self, kind: str, header: list[str]) -> int | None:
+        """The index of the column said to be this; -1: none; None: nothing said, or not here."""
+        said = getattr(self, kind)
+        names = [cell.strip() for cell in header]
+        if isinstance(said, str):
+            if said.strip() in names:
+                return names.index(said.strip())
+            said = int(said) if said.strip().isdecimal() else None
+        if said is None or said > max(len(header), 1):
+            return None
+        return said - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,125 +75,140 @@ class Row:
     speaker: str
     number: int
     problem: str = ""
+    source: str = ""  # as of `clips.Candidate`
 
 
 @dataclass(frozen=True)
-class Table:
-    """A table that names audio files and their transcripts; `guessed`: its encoding is a guess."""
+class Draft:
+    """A table as it would be read. `columns`: "audio", "text", "split", "speaker" → index.
+
+    `questions`: what only a person can say, "encoding" or "columns". `n_above`: records that are
+    not in the file, such as a header made of JSON's keys. `recordings`: the column of a Parquet
+    file that holds the sound itself. `has_more`: other sheets name recordings too.
+    """
 
     name: str
-    rows: list[Row]
-    guessed: bool
+    records: list[list[str]]
+    header: int | None  # index among the records
+    columns: dict[str, int]
+    questions: tuple[str, ...] = ()
+    encoding: str = ""
+    delimiter: str = ""
+    n_above: int = 0
+    recordings: str | None = None
+    has_more: bool = False
+
+    @property
+    def labels(self) -> list[str]:
+        """The header's cells; "1", "2", … where there is none."""
+        if self.header is not None:
+            return [cell.strip() for cell in self.records[self.header]]
+        return [str(i + 1) for i in range(max(map(len, self.records), default=0))]
+
+    @property
+    def n_columns(self) -> int:
+        """How many cells a row has; where one has more, a transcript's comma was not quoted."""
+        if self.header is not None:
+            return len(without_end(self.records[self.header]))
+        return usual_length(self.records)[0]
+
+    @property
+    def body(self) -> list[tuple[int, list[str]]]:
+        """The records below the header that are not blank, each with its number."""
+        first = 0 if self.header is None else self.header + 1
+        numbered = enumerate(self.records[first:], start=first + 1 - self.n_above)
+        return [(n, record) for n, record in numbered if any(map(str.strip, record))]
+
+    @property
+    def is_of_recordings(self) -> bool:
+        """Whether it names audio and text, whatever else is to be asked."""
+        return {"audio", "text"} <= self.columns.keys()
+
+    def rows(self) -> list[Row]:
+        """Raises: InputError table_empty, table_no_audio_column, table_no_text_column,
+        table_encoding_open, table_columns_open.
+        """
+        for wanted in ("audio", "text"):
+            if wanted not in self.columns:
+                found = ", ".join(self.labels)
+                raise InputError(f"table_no_{wanted}_column", file=self.name, columns=found)
+        body = self.body
+        if not body:
+            raise InputError("table_empty", file=self.name)
+        if self.questions:
+            number, record = next(((n, r) for n, r in body if not "".join(r).isascii()), body[0])
+            given = {"row": number, "sample": cell(record, self.columns["text"])[:80]}
+            given |= {"encoding": self.encoding, "columns": ", ".join(self.labels)}
+            raise InputError(f"table_{self.questions[0]}_open", file=self.name, **given)
+        whole = _split(_stem(self.name))
+        names = {plain(label) for label in self.labels}
+        source = COMMON_VOICE if names >= COMMON_VOICE_COLUMNS else ""
+        n_columns = self.n_columns
+        rows = [_row(record, self.columns, n_columns, n, whole) for n, record in body]
+        return [replace(row, source=source) for row in rows] if source else rows
 
 
-def read_table(data: bytes, name: str) -> Table:
-    """Read a table with a header row. Nothing is taken for a missing value: "NA" is a text.
+def cell(record: Sequence[str], i: int) -> str:
+    return record[i] if i < len(record) else ""
 
-    A table called train, test or dev that has no split column is that split.
 
-    Raises: InputError table_empty, table_unreadable, table_too_long, table_no_audio_column,
-    table_no_text_column, text_encoding_unknown, text_not_text.
+def usual_length(records: list[list[str]]) -> tuple[int, int]:
+    """The number of cells that most records have, and how many have it."""
+    lengths = Counter(len(without_end(record)) for record in records)
+    del lengths[0]
+    return max(lengths.items(), key=itemgetter(1), default=(0, 0))
+
+
+def find_columns(
+    header: list[str], reading: Reading | None = None, by_name: bool = False
+) -> dict[str, int]:
+    """Which cell of a row is the audio, the text, the split, the speaker.
+
+    `by_name`: numbers in `reading` do not make a row a header.
     """
-    text, encoding = decode_text(data, name)
-    start, records = _parse(text, name)
-    header = records[start]
-    columns = _find_columns(header)
-    for wanted in ("audio", "text"):
-        if wanted not in columns:
-            found = ", ".join(cell.strip() for cell in header)
-            raise InputError(f"table_no_{wanted}_column", file=name, columns=found)
-    whole = _split(PurePosixPath(name).stem)
-    rows = [
-        _row(record, columns, len(header), number, whole)
-        for number, record in enumerate(records[start + 1 :], start=start + 2)
-        if any(cell.strip() for cell in record)
-    ]
-    if not rows:
-        raise InputError("table_empty", file=name)
-    return Table(name, rows, guessed=encoding not in CERTAIN)
-
-
-def _plain(header: str) -> str:
-    return re.sub(r"[\s_\-.]", "", header).casefold()
-
-
-def _parse(text: str, name: str) -> tuple[int, list[list[str]]]:
-    """The index of the header among the records, and all records.
-
-    The delimiter is the one with which most columns of the header get a name we know.
-    """
-    first_line = next((line for line in text.splitlines() if line.strip()), None)
-    if first_line is None:
-        raise InputError("table_empty", file=name)
-
-    def fit(delimiter: str) -> tuple[int, int]:
-        header = next(csv.reader([first_line], delimiter=delimiter))
-        return len(_find_columns(header)), len(header)
-
-    records = _records(text, max(DELIMITERS, key=fit), name)
-    if len(records) > MAX_ROWS:
-        raise InputError("table_too_long", file=name, rows=len(records), limit=MAX_ROWS)
-    return next(i for i, record in enumerate(records) if any(map(str.strip, record))), records
-
-
-def _records(text: str, delimiter: str, name: str) -> list[list[str]]:
-    """The records of a table, read with its quotation marks or, when they mean nothing, without.
-
-    A transcript may begin with a quotation mark that means nothing to the table. Reading it as a
-    quoted cell would swallow the rows that follow; such a table has the same number of cells in
-    every line when the marks are read as text.
-    """
-    plain, readable = _read(text, delimiter, csv.QUOTE_NONE)
-    regular = readable and len({len(record) for record in plain if record}) == 1
-    quoted, understood = _read(text, delimiter, csv.QUOTE_MINIMAL)
-    if regular and (not understood or len(plain) > len(quoted)):
-        return plain
-    if not understood:
-        raise InputError("table_unreadable", file=name, row=len(quoted) + 1)
-    return quoted
-
-
-def _read(text: str, delimiter: str, quoting: int) -> tuple[list[list[str]], bool]:
-    """The records up to the first that breaks the rules, and whether none did."""
-    lines = io.StringIO(text, newline="")
-    reader = csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True)
-    records = []
-    try:
-        for record in reader:
-            records.append(record)
-    except csv.Error:
-        return records, False
-    return records, True
-
-
-def _find_columns(header: list[str]) -> dict[str, int]:
-    """Which cell of a row is the audio, the text, the split, the speaker."""
-    places = {_plain(cell): i for i, cell in reversed(list(enumerate(header)))}
+    places = {plain(cell): i for i, cell in reversed(list(enumerate(header)))}
     found = {}
     for column, names in COLUMNS.items():
         known = [places[name] for name in names.split() if name in places]
-        if known:
+        said = reading.column(column, header) if reading else None
+        if by_name and not (said is not None and getattr(reading, column) == header[said].strip()):
+            said = None
+        if said is not None and said >= 0:
+            found[column] = said
+        elif said is None and known:
             found[column] = known[0]
     return found
+
+
+def plain(header: str) -> str:
+    """A header's name without what people write differently: "File Name" → "filename"."""
+    return re.sub(r"[\s_\-.]", "", header).casefold()
 
 
 def _row(
     record: list[str], columns: dict[str, int], n_columns: int, number: int, whole: str
 ) -> Row:
-    cells = {column: (record[i] if i < len(record) else "") for column, i in columns.items()}
+    cells = {column: cell(record, i) for column, i in columns.items()}
     # Cells right of the last column are the rest of a transcript whose comma was not quoted.
-    cut = any(cell.strip() for cell in record[n_columns:])
+    problems = {
+        "kaldi_command": cells["audio"].rstrip().endswith("|"),
+        "row_extra_cells": any(map(str.strip, record[n_columns:])),
+        "cell_not_text": isinstance(cells["text"], Unsure),
+    }
     return Row(
         file=cells["audio"].strip(),
         text=cells["text"],
         split=_split(cells["split"]) if "split" in cells else whole,
         speaker=cells.get("speaker", "").strip(),
         number=number,
-        problem="row_extra_cells" if cut else "",
+        problem=next((problem for problem, is_there in problems.items() if is_there), ""),
     )
+
+
+def _stem(name: str) -> str:
+    """Without the Hub's numbers: train-00000-of-00002.parquet is the split train."""
+    return re.sub(r"-\d+-of-\d+$", "", PurePosixPath(name).stem)
 
 
 def _split(name: str) -> str:
-    return next(
-        (split for split, names in SPLIT_NAMES.items() if _plain(name) in names.split()), ""
-    )
+    return next((split for split, names in SPLIT_NAMES.items() if plain(name) in names.split()), "")

@@ -1,183 +1,223 @@
 """What a person uploads → candidates: a folder, a ZIP, or many files, with transcripts.
 
-Transcripts come in a table (CSV or TSV), or beside each recording in a .txt file of the same name.
-Either may lie at any depth.
+Transcripts come in a table of any kind (`table_files.py`, `layouts.py`), or beside each recording
+in a file of the same name: a .txt, or a timed transcript of a long one (`timed_text.py`). All may
+lie at any depth.
 """
 
-import os
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from whisper_tuner.audio import AUDIO_SUFFIXES
-from whisper_tuner.data.archives import ARCHIVE_SUFFIXES, Archive, is_junk, open_archive
-from whisper_tuner.data.clips import Candidate
+from whisper_tuner.data import foreign
+from whisper_tuner.data.clips import COMMON_VOICE, Candidate
 from whisper_tuner.data.encodings import decode_text
-from whisper_tuner.data.matching import Names, parts_of
-from whisper_tuner.data.tables import Row, Table, read_table
+from whisper_tuner.data.entries import Entry, opened
+from whisper_tuner.data.layouts import KALDI_NAMES, draft_kaldi, left_out
+from whisper_tuner.data.matching import Names
+from whisper_tuner.data.table_files import MAYBE_SUFFIXES, TABLE_SUFFIXES, draft_file, stem
+from whisper_tuner.data.tables import Draft, Knows, Reading, Row
+from whisper_tuner.data.tiers import Choice
+from whisper_tuner.data.timed_text import TimedTexts, tier_choices
 from whisper_tuner.errors import InputError
 
-TABLE_SUFFIXES = frozenset({".csv", ".tsv"})
-SPREADSHEET_SUFFIXES = frozenset({".xlsx", ".xls", ".ods", ".numbers"})
-MAX_TABLE_BYTES = 64 << 20
+SPREADSHEET_SUFFIXES = frozenset({".numbers", ".wk1", ".sxc"})
 MAX_TXT_BYTES = 64 << 10
+OTHER_TABLE_CODES = ("table_no_audio_column", "table_no_text_column", "table_columns_open")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One file of the upload: its name there, and how to get it as a file on disk.
-
-    A file out of an archive is only there until the next one is fetched.
-    """
-
-    name: str
-    fetch: Callable[[], Path]
-
-    @property
-    def suffix(self) -> str:
-        return PurePosixPath(self.name).suffix.lower()
-
-    @property
-    def folder(self) -> tuple[str, ...]:
-        return parts_of(self.name)[:-1]
-
-    def read(self, max_bytes: int) -> bytes:
-        """The bytes of a small file. Raises InputError text_too_large."""
-        with self.fetch().open("rb") as file:
-            data = file.read(max_bytes + 1)
-        if len(data) > max_bytes:
-            raise InputError("text_too_large", file=self.name, limit_kb=max_bytes >> 10)
-        return data
-
-
-def candidates(paths: Sequence[Path], names: Sequence[str] | None = None) -> Iterator[Candidate]:
+def candidates(
+    paths: Sequence[Path], names: Sequence[str] | None = None, reading: Reading | None = None
+) -> Iterator[Candidate]:
     """Every clip of an upload, and everything that is wrong with how it fits together.
 
-    `paths`: files, ZIPs and folders in any mixture; `names`: what the user calls each of them.
-    Table rows come first, then recordings with a .txt, then what is left over. Where the rows have
-    a development split but no test split, it is the test; otherwise it is for training.
+    `paths`: files, ZIPs and folders in any mixture; `names`: what the user calls each of them;
+    `reading`: what the user says of their transcripts. Table rows come first, then recordings with
+    a timed transcript, cut at its cues, then those with a .txt, then what is left over. Where the
+    rows have a development split but no test split, it is the test; otherwise it is for training.
 
-    Raises, when the first is asked for: InputError upload_not_found, upload_empty, upload_no_audio,
-    upload_no_transcripts, upload_is_spreadsheet, upload_archive_kind, and those of
-    `archives.open_archive` and `tables.read_table`.
+    Raises, when the first is asked for: InputError upload_empty, upload_no_audio,
+    upload_no_transcripts, upload_is_spreadsheet, and those of `entries.opened`,
+    `table_files.draft_file`, `layouts.draft_kaldi`, `tables.Draft.rows` and
+    `timed_text.TimedTexts.candidates`.
     """
-    names = [path.name for path in paths] if names is None else names
-    with ExitStack() as stack:
-        temp_dir = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        entries: list[Entry] = []
-        for path, name in zip(paths, names, strict=True):
-            entries += _entries(path, name, temp_dir, stack)
-        yield from _Upload(entries).candidates()
+    with opened(paths, names) as entries:
+        upload = Upload(entries, reading or Reading())
+        upload.read()
+        yield from upload.candidates()
 
 
-def _entries(path: Path, name: str, temp_dir: Path, stack: ExitStack) -> list[Entry]:
-    suffix = PurePosixPath(name).suffix.lower()
-    if not path.exists():
-        raise InputError("upload_not_found", file=name)
-    if path.is_dir():
-        return [_on_disk(file, file.relative_to(path).as_posix()) for file in _walk(path)]
-    if suffix == ".zip":
-        archive = stack.enter_context(open_archive(path, name))
-        return [_archived(archive, member, temp_dir) for member in archive.names]
-    if suffix in ARCHIVE_SUFFIXES:
-        raise InputError("upload_archive_kind", file=name)
-    return [] if is_junk(name) else [_on_disk(path, name)]
+def tiers(paths: Sequence[Path], names: Sequence[str] | None = None) -> list[Choice]:
+    """What the tier of a `Reading` can be; empty when nothing has to be chosen."""
+    with opened(paths, names) as entries:
+        return tier_choices(entries)
 
 
-def _walk(folder: Path) -> list[Path]:
-    files = [Path(root, name) for root, _, names in os.walk(folder) for name in names]
-    known = (file for file in files if not is_junk(file.relative_to(folder).as_posix()))
-    return sorted(file for file in known if file.is_file())  # a link may lead nowhere
-
-
-def _on_disk(path: Path, name: str) -> Entry:
-    where = str(path)  # smaller than a Path, and there may be thousands
-    return Entry(name.replace("\\", "/"), lambda: Path(where))
-
-
-def _archived(archive: Archive, member: str, temp_dir: Path) -> Entry:
-    def fetch() -> Path:
-        target = temp_dir / "member"  # one at a time: an archive never fills the disk
-        archive.extract(member, target)
-        return target
-
-    return Entry(member, fetch)
-
-
-class _Upload:
+class Upload:
     """The files of one upload and which of them have found their transcript."""
 
-    def __init__(self, entries: list[Entry]) -> None:
+    def __init__(self, entries: list[Entry], reading: Reading) -> None:
         if not entries:
             raise InputError("upload_empty")
+        self.entries, self.reading = entries, reading
         self.audio = [entry for entry in entries if entry.suffix in AUDIO_SUFFIXES]
         self.names = Names(entry.name for entry in self.audio)
         self.used: set[int] = set()  # audio files that a row or a .txt has spoken for
         self.ambiguous: set[int] = set()  # audio files that share a .txt or have several
         self.notes: list[Candidate] = []
+        self.drafts: list[tuple[Entry, Draft | InputError]] = []
+        self.texts: list[Entry] = []
+        self.others: list[Entry] = []  # neither
+        self.tables: list[tuple[Entry, Draft, list[Row]]] = []
         others = [entry for entry in entries if entry.suffix not in AUDIO_SUFFIXES]
-        if not self.audio:
+        self.timed = TimedTexts(others, self.audio, self.names, reading.tier, reading.encoding)
+        self._draft(self.timed.others)
+
+    def _draft(self, entries: list[Entry]) -> None:
+        """Every table as it would be read, or why it cannot be."""
+        entries = self._draft_kaldi(entries)
+        for entry in entries:
+            has_recording = entry.suffix == ".txt" and self.names.find(entry.name).files
+            if has_recording or entry.suffix not in TABLE_SUFFIXES | MAYBE_SUFFIXES:
+                (self.texts if has_recording else self.others).append(entry)
+                continue
+            try:
+                draft = draft_file(entry, self.reading, self._knows(entry))
+            except InputError as error:
+                is_table = entry.suffix in TABLE_SUFFIXES or error.code == "table_of_pieces"
+                draft = error if is_table else None
+            if draft is not None:
+                self.drafts.append((entry, draft))
+            elif entry.suffix == ".txt":
+                self.texts.append(entry)
+            else:
+                self.others.append(entry)
+
+    def _draft_kaldi(self, entries: list[Entry]) -> list[Entry]:
+        """What is left when Kaldi's data folders are drafted."""
+        folders: dict[tuple[str, ...], dict[str, Entry]] = defaultdict(dict)
+        for entry in entries:
+            if entry.file_name in KALDI_NAMES:
+                folders[entry.folder][entry.file_name] = entry
+        known: set[str] = set()
+        for files in folders.values():
+            if "text" in files:
+                known.update(entry.name for entry in files.values())
+                try:
+                    self.drafts.append((files["text"], draft_kaldi(files, self.reading)))
+                except InputError as error:
+                    self.drafts.append((files["text"], error))
+        return [entry for entry in entries if entry.name not in known]
+
+    def _knows(self, entry: Entry) -> Knows:
+        folder = entry.folder
+        return lambda cell: bool(self.names.find(cell, folder).files)
+
+    def read(self) -> None:
+        """Read the tables whose drafts leave no question open.
+
+        Raises: InputError as `candidates`.
+        """
+        has_sound = self.audio or any(isinstance(d, Draft) and d.recordings for _, d in self.drafts)
+        if not has_sound:
+            entries = self.entries
             raise InputError("upload_no_audio", n_files=len(entries), file=entries[0].name)
-        self.tables = self._read_tables([e for e in others if e.suffix in TABLE_SUFFIXES])
-        self.texts = [entry for entry in others if entry.suffix == ".txt"]
-        for entry in others:
-            if entry.suffix in SPREADSHEET_SUFFIXES and not (self.tables or self.texts):
+        self._read_tables()
+        for entry in self.others:
+            if entry.suffix in SPREADSHEET_SUFFIXES and not self._has_transcripts:
                 raise InputError("upload_is_spreadsheet", file=entry.name)
-            if entry.suffix not in TABLE_SUFFIXES | {".txt"}:
-                self._note("file_ignored", entry)
-        if not self.tables and not self.texts:
+            self._note("file_ignored", entry)
+        if not self._has_transcripts:
             raise InputError("upload_no_transcripts", n_files=len(self.audio))
+
+    def _read_tables(self) -> None:
+        """The tables that name files and transcripts; other tables are ignored if there is one."""
+        errors = []
+        for entry, draft in self.drafts:
+            try:
+                if isinstance(draft, InputError):
+                    raise draft
+                self.tables.append((entry, draft, draft.rows()))
+                if draft.has_more:
+                    self._note("sheets_left_out", entry)
+            except InputError as error:
+                errors.append((entry, error))
+        for entry, error in errors:
+            if error.code not in OTHER_TABLE_CODES or not self.tables:
+                raise error
+            self._note("file_ignored", entry)
+        mozillas = [t for t in self.tables if t[2][0].source == COMMON_VOICE]
+        for i in left_out([(entry.folder, stem(entry)) for entry, _, _ in mozillas]):
+            self._note("table_left_out", mozillas[i][0])
+            self.tables.remove(mozillas[i])
 
     def candidates(self) -> Iterator[Candidate]:
         yield from self._of_rows()
+        for entry, draft, rows in self.tables:
+            if draft.recordings:
+                yield from self._of_recordings(entry, draft.recordings, rows)
+        yield from self.timed.candidates(self.used)
         yield from self._of_texts()
         for i, entry in enumerate(self.audio):
             if i not in self.used:
                 yield Candidate(entry.name, None, None, problem="transcript_missing")
         yield from self.notes
 
-    def _note(self, code: str, entry: Entry) -> None:
-        self.notes.append(Candidate(entry.name, None, None, problem=code))
+    @property
+    def _has_transcripts(self) -> bool:
+        return bool(self.tables or self.texts or self.timed.files)
 
-    def _read_tables(self, entries: list[Entry]) -> list[tuple[Entry, Table]]:
-        """The tables that name files and transcripts; other tables are ignored if there is one."""
-        tables, errors = [], []
-        for entry in entries:
-            try:
-                tables.append((entry, read_table(entry.read(MAX_TABLE_BYTES), entry.name)))
-            except InputError as error:
-                errors.append((entry, error))
-        for entry, error in errors:
-            is_other_table = error.code in ("table_no_audio_column", "table_no_text_column")
-            if not (is_other_table and tables):
-                raise error
-            self._note("file_ignored", entry)
-        for entry, table in tables:
-            if table.guessed:
-                self._note("table_encoding_guessed", entry)
-        return tables
+    def _note(self, code: str, entry: Entry, **params: object) -> None:
+        self.notes.append(Candidate(entry.name, None, None, problem=code, params=params))
+
+    @property
+    def _dev(self) -> str:
+        """The split that development rows belong to."""
+        return (
+            "train"
+            if any(r.split == "test" for _, _, rows in self.tables for r in rows)
+            else "test"
+        )
 
     def _of_rows(self) -> Iterator[Candidate]:
-        rows = [(entry.folder, row) for entry, table in self.tables for row in table.rows]
+        named = [(entry.folder, rows) for entry, draft, rows in self.tables if not draft.recordings]
+        rows = [(folder, row) for folder, rows in named for row in rows]
         matches = [self.names.find(row.file, folder) for folder, row in rows]
         # A row "s1/a.wav" does not mean s2/a.wav when another row says "s2/a.wav".
         taken = {match.files[0] for match in matches if match.whole and len(match.files) == 1}
         rows_of: dict[int, list[Row]] = defaultdict(list)
-        dev = "train" if any(row.split == "test" for _, row in rows) else "test"
+        dev = self._dev
         for (_, row), match in zip(rows, matches, strict=True):
             free = [i for i in match.files if match.whole or i not in taken]
             self.used.update(free)
             if len(free) == 1:
                 rows_of[free[0]].append(row)
             else:
-                problem = "name_ambiguous" if free else "audio_missing"
+                problem = row.problem or ("name_ambiguous" if free else "audio_missing")
                 yield Candidate(row.file, None, row.text, row=row.number, problem=problem)
         del rows, matches  # decoding the recordings takes its time and memory
         for i, same in rows_of.items():
             yield _of_rows_of_one(self.audio[i], same, dev)
+
+    def _of_recordings(self, entry: Entry, column: str, rows: list[Row]) -> Iterator[Candidate]:
+        """The rows of a Parquet file that holds the recordings too, one at a time."""
+        by_number = {row.number: row for row in rows}
+        dev, names = self._dev, set()
+        with tempfile.TemporaryDirectory() as temp_dir:
+            target = Path(temp_dir) / "recording"
+            sounds = foreign.recordings(entry.fetch(), entry.name, column, target)
+            for number, audio in enumerate(sounds, start=1):
+                row = by_number.get(number)
+                if row is None:  # nothing but the sound
+                    row = Row("", "", "", "", number, problem="transcript_missing")
+                name = row.file if row.file and row.file not in names else f"{entry.name}: {number}"
+                names.add(name)
+                split = dev if row.split == "dev" else row.split
+                problem = row.problem or ("" if audio else "audio_missing")
+                yield Candidate(name, audio, row.text, split, row.speaker, number, problem)
 
     def _of_texts(self) -> Iterator[Candidate]:
         texts_of: dict[int, list[Entry]] = defaultdict(list)
@@ -185,6 +225,9 @@ class _Upload:
             match = self.names.find(text.name)
             if not match.files:
                 self._note("file_ignored", text)
+            if match.files and self.used.issuperset(match.files):
+                recording = self.audio[match.files[0]].name
+                self._note("transcript_not_needed", text, recording=recording)
             for i in match.files:
                 if i not in self.used:
                     texts_of[i].append(text)
@@ -198,18 +241,22 @@ class _Upload:
         if ambiguous:
             return _candidate(entry, None, problem="name_ambiguous")
         try:
-            words, _ = decode_text(text.read(MAX_TXT_BYTES), text.name)
+            data = text.read(MAX_TXT_BYTES)
+            words, _, is_certain = decode_text(data, text.name, self.reading.encoding)
         except InputError:
             return _candidate(entry, None, problem="transcript_unreadable")
-        return _candidate(entry, words)
+        return _candidate(entry, words, problem="" if is_certain else "transcript_encoding_open")
 
 
 def _of_rows_of_one(entry: Entry, rows: list[Row], dev: str) -> Candidate:
-    """`dev`: the split that development rows belong to."""
+    """`dev`: the split that development rows belong to. Common Voice's clips are called as in its
+    archives, from which a private copy is restored.
+    """
     row = rows[0]
     split = dev if row.split == "dev" else row.split
     problem = "two_rows" if len(rows) > 1 else row.problem
-    return _candidate(entry, row.text, split, row.speaker, row.number, problem)
+    found = _candidate(entry, row.text, split, row.speaker, row.number, problem, row.source)
+    return replace(found, name=PurePosixPath(entry.name).name) if row.source else found
 
 
 def _candidate(
@@ -219,6 +266,7 @@ def _candidate(
     speaker: str = "",
     row: int | None = None,
     problem: str = "",
+    source: str = "",
 ) -> Candidate:
     audio = None
     if not problem:
@@ -226,4 +274,4 @@ def _candidate(
             audio = entry.fetch()
         except InputError as error:
             problem = error.code
-    return Candidate(entry.name, audio, text, split, speaker, row, problem)
+    return Candidate(entry.name, audio, text, split, speaker, row, problem, source)

@@ -10,6 +10,7 @@ from transformers import WhisperProcessor
 from whisper_tuner.data.clips import Clip
 from whisper_tuner.evaluation.metrics import clip_score, score, word_diff
 from whisper_tuner.evaluation.transcribe import clips_at_once, transcribe_clips
+from whisper_tuner.runs import durable
 from whisper_tuner.runs.folder import Run
 
 OnBatch = Callable[[int, int], None]  # clips done, clips in all
@@ -72,9 +73,7 @@ def write_comparison(
         "tuned_speech_window": {"wer": fast.wer, "cer": fast.cer},
         "clips": [_compare_clip(*row, language) for row in rows],
     }
-    temporary = run.comparison_path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(comparison, ensure_ascii=False, indent=1), encoding="utf-8")
-    temporary.replace(run.comparison_path)
+    durable.write(run.comparison_path, json.dumps(comparison, ensure_ascii=False, indent=1))
     return comparison
 
 

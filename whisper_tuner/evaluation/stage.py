@@ -5,8 +5,10 @@ from whisper_tuner.evaluation.base_cache import BaseCache
 from whisper_tuner.evaluation.compare import Listener, write_comparison
 from whisper_tuner.model.load import find_torch_device, load_adapter, load_base, load_processor
 from whisper_tuner.runs.context import WorkerContext
-from whisper_tuner.runs.events import Note
+from whisper_tuner.runs.events import Note, StateChanged, read_events
 from whisper_tuner.runs.folder import Run
+
+ENDS = (StateChanged("stopped"), StateChanged("done"))  # of a training that has an adapter
 
 
 def load_listener(run: Run) -> Listener:
@@ -53,9 +55,15 @@ def measure(
 
 
 def compare(context: WorkerContext) -> None:
-    """Measure a run that has an adapter but no comparison, such as a stopped one."""
+    """Measure a run that has an adapter but no comparison, such as a stopped one.
+
+    It ends in the state that the training ended in: one that was stopped can still be resumed.
+    """
+    events = [record.event for record in read_events(context.run.events_path)]
+    ends = [event for event in events if event in ENDS]
     context.enter("evaluating")
-    listener = load_listener(context.run)
+    with context.patient():  # the base may be downloaded
+        listener = load_listener(context.run)
     clips = read_clips(context.run.dataset_dir, "test")
     measure(context, listener, clips, base_transcripts(context, listener, clips))
-    context.enter("done")
+    context.enter((ends or ENDS)[-1].state)

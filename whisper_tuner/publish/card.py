@@ -66,7 +66,7 @@ of its maker. It works only together with the base model.
 """
 
 
-def model_card(spec: Spec, comparison: dict | None, report: Report, adapter: str) -> str:
+def model_card(spec: Spec, comparison: dict | None, report: Report | None, adapter: str) -> str:
     """The README.md of an adapter, in English.
 
     `comparison` is `comparison.json`, None when the two models were not compared. `adapter` is what
@@ -146,10 +146,12 @@ def _results(measured: dict | None, language: str) -> str:
     return "\n".join(lines)
 
 
-def _training(spec: Spec, report: Report) -> str:
+def _training(spec: Spec, report: Report | None) -> str:
     config, lora = spec.config, spec.config.lora
-    rows = {
-        "Speech": f"{report.n_train} clips, {report.train_s / 60:.1f} minutes",
+    rows: dict[str, object] = {}
+    if report:
+        rows["Speech"] = f"{report.n_train} clips, {report.train_s / 60:.1f} minutes"
+    rows |= {
         "Base model while training": f"frozen, {config.precision}",
         "LoRA": f"rank {lora.rank}, alpha {lora.alpha}, dropout {lora.dropout}, "
         f"on {', '.join(lora.target_modules)}",

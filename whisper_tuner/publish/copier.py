@@ -17,6 +17,7 @@ LOOK_EVERY_S = 5.0
 COPY_EVERY_S = 300.0  # up to 250 MB with whisper-large-v2, and the Hub keeps them all
 TRY_AGAIN_S = 60.0
 MAX_REFUSED = 2  # commits of a run that are tried again
+LAST_TRIES = 3  # of a run that has ended, where somebody waits for it
 
 WAITS = "copy_waits"
 PROBLEMS = {  # what a failure means for a copy; anything else is copy_refused
@@ -39,6 +40,7 @@ class Copier:
         self._copied_s: float | None = None  # monotonic, as the next
         self._tried_s: float | None = None
         self._n_refused = 0
+        self._n_tried_over = 0  # since the run has ended
         self._end = threading.Event()
         arguments = (PrivateCopy(run, token, endpoint),)
         self._thread = threading.Thread(target=self._work, args=arguments, daemon=True)
@@ -57,9 +59,15 @@ class Copier:
         self._end.set()
 
     def wait(self) -> None:
-        """Until all of a run that has ended is copied, or until that has failed."""
-        while self.is_at_work and not (_is_over(self.run) and self.has_problem):
+        """Until all of a run that has ended is copied, or the last try of that has failed: then
+        nobody is left to try again, and this is told.
+        """
+        while self.is_at_work and self._n_tried_over < LAST_TRIES:
             time.sleep(0.2)
+        self.end()
+        self._thread.join()
+        if self.told[0] == WAITS:
+            self.told = ("copy_not_renewed", {"run": self.run.id})
 
     def _work(self, copy: PrivateCopy) -> None:
         try:
@@ -80,7 +88,7 @@ class Copier:
     def _is_due(self, is_over: bool) -> bool:
         """At the beginning and the end, then for every newer checkpoint, but not too often."""
         now_s = time.monotonic()
-        if self._tried_s is None:
+        if self._tried_s is None or (is_over and not self._n_tried_over):
             return True
         if self.told[0] == WAITS:
             return now_s >= self._tried_s + TRY_AGAIN_S
@@ -100,6 +108,7 @@ class Copier:
             self.told = (self._meaning(error), params)
         except OSError:  # a checkpoint has just been replaced by a newer one, or the disk is full
             self.told = (WAITS, {})
+        self._n_tried_over += is_over
 
     def _meaning(self, error: PublishError) -> str:
         """A commit whose answer was lost is refused when it is sent again: look anew first."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from whisper_tuner import __version__
 from whisper_tuner.config import TrainConfig
-from whisper_tuner.data.clips import read_report
+from whisper_tuner.data.clips import REPORT_NAME, read_report
 from whisper_tuner.errors import PublishError, RunError
 from whisper_tuner.publish.card import model_card
 from whisper_tuner.runs.folder import Run
@@ -60,7 +60,9 @@ def package_files(run: Run, adapter: str) -> dict[str, Path | bytes]:
     paths = [run.adapter_dir / name for name in ADAPTER_FILES]
     files: dict[str, Path | bytes] = {path.name: path for path in paths if path.is_file()}
     comparison = run.read_comparison() if run.comparison_path.exists() else None
-    card = model_card(run.read_spec(), comparison, read_report(run.dataset_dir), adapter)
+    has_report = (run.dataset_dir / REPORT_NAME).exists()  # its recordings may have been deleted
+    report = read_report(run.dataset_dir) if has_report else None
+    card = model_card(run.read_spec(), comparison, report, adapter)
     marker = {"whisper_tuner": __version__, "base": config.base, "language": config.language}
     files[CARD_NAME] = card.encode()
     files[MARKER_NAME] = (json.dumps(marker, indent=1) + "\n").encode()

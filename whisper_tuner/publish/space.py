@@ -1,9 +1,10 @@
 """What a training should know of the Hugging Face Space it is to run on, before it starts."""
 
+import hashlib
 import os
 import time
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import Literal
 
 from huggingface_hub import SpaceRuntime, constants, get_session
 from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
@@ -16,16 +17,19 @@ TIMEOUT_S = 3.0
 KNOWN_FOR_S = 60.0  # the page asks again at every change of its form
 FREE_HARDWARE = "cpu-basic"
 FREE_SLEEP_S = 48 * 3600.0  # huggingface.co/docs/hub/spaces-gpus#sleep-time
+_answers: dict[bytes, tuple[int, SpaceRuntime | None]] = {}  # who asked → when, what was told
 
 
 @dataclass(frozen=True)
 class Space:
     """`loses_runs`: a restart loses them. `sleep_s`: seconds after the last visit, None for never
-    or not known. `n_replicas`: how many of it run, or are to run; None when not known."""
+    or not known. `n_replicas`: how many of it run, or are to run; None when not known.
+    `is_known`: whether the Hub told anything of it."""
 
     loses_runs: bool
     sleep_s: float | None = None
     n_replicas: int | None = None
+    is_known: bool = True
 
 
 def loses_runs() -> bool:
@@ -33,23 +37,37 @@ def loses_runs() -> bool:
     return "SPACE_ID" in os.environ and not is_lasting(default_root())
 
 
-def find_space() -> Space | None:
-    """The Space this runs on; None elsewhere. What cannot be learnt in seconds is not known."""
+def find_space(token: str | None = None) -> Space | None:
+    """The Space this runs on; None elsewhere. What cannot be learnt in seconds is not known.
+
+    `token`: a visitor's; of a private Space nothing is told without one that may read it.
+    """
     space_id = os.environ.get("SPACE_ID")
     if not space_id:
         return None
-    runtime = _runtime(constants.ENDPOINT, space_id, int(time.monotonic() // KNOWN_FOR_S))
+    runtime = _runtime(space_id, False) or (_runtime(space_id, token) if token else None)
     if runtime is None:
-        return Space(loses_runs())
+        return Space(loses_runs(), is_known=False)
     return Space(loses_runs(), _sleep_s(runtime), _n_replicas(runtime))
 
 
-@lru_cache(maxsize=1)
-def _runtime(endpoint: str, space_id: str, moment: int) -> SpaceRuntime | None:
-    """As `HfApi.get_space_runtime`, which has no time limit. Without a token: of a public Space."""
-    url = f"{endpoint}/api/spaces/{space_id}/runtime"
+def _runtime(space_id: str, token: str | Literal[False]) -> SpaceRuntime | None:
+    """As asked for at most once in `KNOWN_FOR_S` with each token, of which a digest is kept."""
+    who = hashlib.sha256(f"{constants.ENDPOINT} {space_id} {token}".encode()).digest()
+    moment = int(time.monotonic() // KNOWN_FOR_S)
+    for old in [key for key, (then, _) in list(_answers.items()) if then != moment]:
+        _answers.pop(old, None)
+    known = _answers.get(who)
+    if known is None:
+        known = _answers[who] = moment, _ask(space_id, token)
+    return known[1]
+
+
+def _ask(space_id: str, token: str | Literal[False]) -> SpaceRuntime | None:
+    """As `HfApi.get_space_runtime`, which has no time limit."""
+    url = f"{constants.ENDPOINT}/api/spaces/{space_id}/runtime"
     try:
-        headers = build_hf_headers(token=False)
+        headers = build_hf_headers(token=token)
         answer = get_session().get(url, headers=headers, timeout=TIMEOUT_S)
         hf_raise_for_status(answer)
         return SpaceRuntime(answer.json())

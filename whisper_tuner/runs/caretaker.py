@@ -10,7 +10,7 @@ import time
 import traceback
 from pathlib import Path
 
-from whisper_tuner.runs import heartbeat, jobs
+from whisper_tuner.runs import heartbeat, jobs, reasons, tryout
 from whisper_tuner.runs.folder import Run
 
 LOOK_EVERY_S = 5.0
@@ -25,7 +25,10 @@ class Caretaker:
 
     def _watch(self) -> None:
         while True:
-            look_after_all(self.root)
+            try:
+                look_after_all(self.root)
+            except Exception:  # as below: without a caretaker nothing goes on by itself
+                traceback.print_exc()
             time.sleep(LOOK_EVERY_S)
 
 
@@ -41,11 +44,12 @@ def look_after(run: Run) -> None:
     """End a worker that hangs or does not stop; start one when the training broke off."""
     if jobs.is_alive(run):
         if jobs.is_overdue(run):
-            jobs.kill(run)
+            jobs.kill(run, reasons.STOP_FORCED)
         elif heartbeat.is_silent(run):
             time.sleep(2 * heartbeat.BEAT_S)  # the whole machine may have stood still
             if heartbeat.is_silent(run):
-                jobs.kill(run)  # the next look finds it interrupted
+                jobs.kill(run, reasons.HUNG)  # the next look finds it interrupted
         return
     if not jobs.is_forgotten(run) and jobs.status(run).goes_on:  # reading all events takes time
-        jobs.start(run, jobs.last_stage(run), jobs.RESUMED)
+        tryout.close_all()  # its memory is needed
+        jobs.start(run, jobs.last_stage(run), by_itself=True)

@@ -8,24 +8,24 @@ What is in a checkpoint is the business of whoever writes it (`training/`).
 
 import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from whisper_tuner.errors import RunError
+from whisper_tuner.runs import disk, durable
 
 MANIFEST_NAME = "manifest.json"
 NAME_PATTERN = re.compile(r"step-(\d+)")
-KEPT = 3
 UNFINISHED, DOOMED = ".new-", ".del-"  # prefixes of what a kill may leave behind
 
 
 def commit(folder: Path, step: int, write: Callable[[Path], object]) -> Path:
     """Let `write` fill a new checkpoint of `step`; returns it once it has been verified.
 
-    Older ones than the newest `KEPT` are deleted after that. A checkpoint of the same step that
+    Older ones than the newest `disk.KEPT` are deleted after that, and those of later steps, which
+    a training that began again does not know. A checkpoint of the same step that
     verifies is left as it is. Raises OSError when the disk is full, RunError `checkpoint_broken`
     when what was read back differs; either way the earlier checkpoints are still there.
     """
@@ -39,27 +39,39 @@ def commit(folder: Path, step: int, write: Callable[[Path], object]) -> Path:
     new = unfinished(folder, step)
     new.mkdir()
     try:
-        write(new)
-        for path in new.iterdir():
-            _sync(path)
-        (new / MANIFEST_NAME).write_text(_manifest(new, step))
-        _sync(new / MANIFEST_NAME)
-        _sync(new)
+        with disk.no_room_named(new):
+            write(new)
+            for path in new.iterdir():
+                durable.fsync(path)
+            (new / MANIFEST_NAME).write_text(_manifest(new, step))
+            durable.fsync(new / MANIFEST_NAME)
+            durable.fsync(new)
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)  # a full disk needs the room
         raise
     new.rename(final)
-    _sync(folder)
+    durable.fsync(folder)
     if not is_whole(final):
         raise RunError("checkpoint_broken", step=step)
+    for later in by_step(folder):
+        if step_of(later) > step:
+            _remove(later)
     prune(folder)
     return final
 
 
-def prune(folder: Path, kept: int = KEPT) -> None:
+def prune(folder: Path, kept: int = disk.KEPT) -> None:
     """Delete all but the newest `kept`."""
     for old in by_step(folder)[:-kept]:
         _remove(old)
+
+
+def drop_broken(folder: Path) -> list[int]:
+    """Delete those that do not verify; returns their steps. Only for the process that writes."""
+    broken = [path for path in by_step(folder) if not is_whole(path)]
+    for path in broken:
+        _remove(path)
+    return [step_of(path) for path in broken]
 
 
 def unfinished(folder: Path, step: int) -> Path:
@@ -116,12 +128,3 @@ def _manifest(checkpoint: Path, step: int) -> str:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         files[path.name] = {"size": path.stat().st_size, "sha256": digest}
     return json.dumps({"step": step, "files": files}, indent=1)
-
-
-def _sync(path: Path) -> None:
-    """Wait until a file, or a folder's list of names, is on the disk."""
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -1,14 +1,15 @@
 """What a stage running in a worker may do to its run: write events, and ask whether to stop."""
 
-import errno
 import os
 import signal
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from whisper_tuner.runs import disk
 from whisper_tuner.runs.events import Event, EventWriter, Note, Progress, StateChanged
 from whisper_tuner.runs.folder import Run
+from whisper_tuner.runs.heartbeat import Pulse
 
 LOG_LIMIT_BYTES = 5_000_000
 DISK_POLL_S = 1.0
@@ -24,10 +25,12 @@ class WorkerContext:
     """One per worker process. SIGTERM means: finish what you are at, save, end.
 
     Where several processes train one run, only the first has a writer; the others say nothing.
+    Only the worker itself has a pulse.
     """
 
     run: Run
     writer: EventWriter | None
+    pulse: Pulse | None = None
     stop_asked: bool = field(default=False, init=False)
 
     def obey_sigterm(self) -> None:
@@ -46,12 +49,13 @@ class WorkerContext:
 
         Raises OSError when asked to stop while there is none.
         """
+        self.moved()
         if self.writer is None:
             return
         try:
             self.writer.append(event)
         except OSError as error:
-            if error.errno != errno.ENOSPC:
+            if not disk.is_no_room(error):
                 raise
             self._await_room()
             self.writer.append(event)
@@ -71,7 +75,7 @@ class WorkerContext:
         self.enter(then)
 
     def _await_room(self) -> None:
-        while disk.is_full(self.run.dir) and not self.stop_asked:
+        while disk.is_full(self.run.dir) and not self.asks_to_stop():
             time.sleep(DISK_POLL_S)
 
     def progress(self, stage: str, done: int, total: int) -> None:
@@ -80,5 +84,18 @@ class WorkerContext:
         self.check_stop()
 
     def check_stop(self) -> None:
-        if self.stop_asked:
+        if self.asks_to_stop():
             raise Stopped
+
+    def asks_to_stop(self) -> bool:
+        """Asked between any two parts of the work, so it also shows that the work goes on."""
+        self.moved()
+        return self.stop_asked
+
+    def moved(self) -> None:
+        if self.pulse:
+            self.pulse.moved()
+
+    def patient(self) -> AbstractContextManager:
+        """What is done inside may take hours without a word."""
+        return self.pulse.patient() if self.pulse else nullcontext()

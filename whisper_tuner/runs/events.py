@@ -1,7 +1,7 @@
 """What happened in a run: `events.jsonl`, one typed event a line, appended by the worker only.
 
 Every line carries `seq` (1, 2, 3 …) and `time_s` (Unix seconds) and is flushed as it is written.
-A reader ignores a torn last line, so it may look at any moment.
+A reader ignores what is torn, so it may look at any moment.
 """
 
 import errno
@@ -109,18 +109,30 @@ class Record:
 
 
 def read_events(path: Path, after: int = 0) -> list[Record]:
-    """All records with `seq` above `after`; none when the file is not there yet."""
+    """All records with `seq` above `after`; none when the file is not there yet.
+
+    Ends at the first line that is no event: behind a power failure there may be anything.
+    """
     try:
-        data = path.read_bytes()
+        records, _ = parse(path.read_bytes())
     except FileNotFoundError:
         return []
-    records = []
+    return [record for record in records if record.seq > after]
+
+
+def parse(data: bytes) -> tuple[list[Record], int]:
+    """The records up to the first line that is torn or no event, and how many bytes they take."""
+    records: list[Record] = []
+    n_bytes = 0
     for line in data.split(b"\n")[:-1]:  # what follows the last newline is torn, or empty
-        row = json.loads(line)
-        seq, time_s, cls = row.pop("seq"), row.pop("time_s"), KINDS[row.pop("kind")]
-        if seq > after:
+        try:
+            row = json.loads(line)
+            seq, time_s, cls = int(row.pop("seq")), float(row.pop("time_s")), KINDS[row.pop("kind")]
             records.append(Record(seq, time_s, cls(**row)))
-    return records
+        except (ValueError, LookupError, TypeError, AttributeError):
+            break
+        n_bytes += len(line) + 1
+    return records, n_bytes
 
 
 def last_state(records: list[Record]) -> str:
@@ -145,21 +157,25 @@ class EventWriter:
     """Appends to one `events.jsonl`. Only the process that holds the run's lock may have one."""
 
     def __init__(self, path: Path) -> None:
-        self._drop_torn_line(path)
-        records = read_events(path)
+        records = self._set_unreadable_aside(path)
         self._seq = records[-1].seq if records else 0
         self._file = path.open("ab", buffering=0)
 
     @staticmethod
-    def _drop_torn_line(path: Path) -> None:
-        if path.exists():
-            data = path.read_bytes()
-            if data and not data.endswith(b"\n"):
-                with path.open("r+b") as file:
-                    file.truncate(data.rfind(b"\n") + 1)
+    def _set_unreadable_aside(path: Path) -> list[Record]:
+        """Let the file end where its readers do; whole lines of the rest are kept beside it."""
+        data = path.read_bytes() if path.exists() else b""
+        records, n_bytes = parse(data)
+        if n_bytes < len(data):
+            if b"\n" in data[n_bytes:]:
+                with path.with_suffix(".unreadable").open("ab") as file:
+                    file.write(data[n_bytes:])
+            os.truncate(path, n_bytes)
+        return records
 
     def append(self, event: Event) -> int:
-        """Hand one event to the operating system; returns its `seq`.
+        """Hand one event to the operating system; returns its `seq`. A change of state, and all
+        before it, is on the disk then.
 
         Raises OSError, and leaves the file as it was, when the disk is full.
         """
@@ -174,6 +190,8 @@ class EventWriter:
         try:
             if self._file.write(line) < len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if isinstance(event, StateChanged):
+                os.fsync(self._file.fileno())
         except OSError:
             os.ftruncate(self._file.fileno(), before)
             raise

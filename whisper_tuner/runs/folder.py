@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from whisper_tuner.config import TrainConfig
-from whisper_tuner.errors import RunError
-from whisper_tuner.runs.disk import is_lasting
+from whisper_tuner.errors import InputError, RunError
+from whisper_tuner.runs import durable
+from whisper_tuner.runs.disk import is_lasting, require_disk
 
 ROOT_VARIABLE = "WHISPER_TUNER_RUNS"
+# What reading a specification raises that is torn, or whose settings this version does not have.
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, InputError)
 ID_PATTERN = re.compile(r"\d{8}-\d{6}-[0-9a-f]{16}")
 
 
@@ -63,7 +66,11 @@ class Run:
 
     @classmethod
     def create(cls, root: Path) -> "Run":
-        """A new, empty run folder, for its owner only, with an id that cannot be guessed."""
+        """A new, empty run folder, for its owner only, with an id that cannot be guessed.
+
+        Raises InputError where runs cannot be kept (`disk.require_disk`).
+        """
+        require_disk(root)
         run_dir = root / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(8)}"
         root.mkdir(parents=True, exist_ok=True)
         run_dir.mkdir(mode=0o700)
@@ -128,17 +135,28 @@ class Run:
     def write_spec(self, spec: Spec) -> None:
         """Write `run.json`. Raises RunError when the run has one: a specification never changes."""
         try:
-            with self.spec_path.open("x", encoding="utf-8") as file:
-                file.write(spec.to_json())
+            durable.write_once(self.spec_path, spec.to_json())
         except FileExistsError as error:
             raise RunError("run_has_started", run=self.id) from error
 
     def read_spec(self) -> Spec:
-        """The specification. Raises RunError when training was never started."""
+        """The specification. Raises RunError when training was never started, or when it cannot
+        be read: a disk that failed, or another version's settings.
+        """
         try:
             return Spec.from_json(self.spec_path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise RunError("run_not_started", run=self.id) from error
+        except (OSError, *UNREADABLE) as error:
+            raise RunError("run_unreadable", run=self.id) from error
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether it was not started yet, or its specification can be read."""
+        try:
+            return not self.spec_path.exists() or bool(self.read_spec())
+        except RunError:
+            return False
 
     def read_comparison(self) -> dict:
         """`comparison.json` as written by evaluation/compare.py."""

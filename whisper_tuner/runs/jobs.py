@@ -4,7 +4,6 @@ A worker holds its run's lock for life, so "alive" is what the kernel says, and 
 sees the same as the one that started it.
 """
 
-import json
 import os
 import signal
 import subprocess
@@ -19,22 +18,24 @@ from pathlib import Path
 import psutil
 
 from whisper_tuner.errors import RunError
-from whisper_tuner.runs import disk, heartbeat, locks, memory_kills, queue
+from whisper_tuner.runs import disk, heartbeat, locks, queue, reasons, worker_row
 from whisper_tuner.runs.events import (
     TERMINAL_STATES,
     Failed,
     Note,
     Record,
+    StateChanged,
     last_state,
     read_events,
 )
 from whisper_tuner.runs.folder import Run
+from whisper_tuner.runs.worker_row import WorkerRow
 
 WORKER = "whisper_tuner.worker"  # the module that a worker process runs
-EXIT_NAME, STOP_NAME = "exit.json", "stop_asked"  # how it ended; since when it is to end
+STOP_NAME = "stop_asked"  # since when the worker is to end
 STOP_WITHIN_S = 30.0  # after that a worker is ended: it hangs, or a step takes too long
-MAX_RESUMES = 2  # of one run, by itself; after that a person decides
-RESUMED = "note_resumed_by_itself"  # the worker says it, so it is counted in the events
+MAX_RESUMES = 2  # in a row, by itself; after that a person decides
+SAVED = "note_saved"  # the worker says it when the adapter is that of the training's end
 RESTORED = "note_restored"  # out of a copy; a person resumes it, for a copy may be of any day
 FORGOTTEN_S = 24 * 3600.0  # what broke off longer ago, nobody waits for
 ENVIRONMENT = (
@@ -77,10 +78,11 @@ def worker_environment() -> dict[str, str]:
     }
 
 
-def start(run: Run, stage: str = "train", note: str = "") -> bool:
+def start(run: Run, stage: str = "train", by_itself: bool = False, ticket_s: float = 0.0) -> bool:
     """Start the run's worker and return at once; False when it is alive already.
 
-    `note`: a locale key; the worker says first why it was started, where no person asked for it.
+    `by_itself`: no person asked for it. `ticket_s`: its new place in the queue (`queue.place`);
+    without one it keeps the place that it has.
     The worker inherits the locked file descriptor: there is no moment between start and lock.
     Raises RunError when the disk is too full for it to write anything.
     """
@@ -90,17 +92,13 @@ def start(run: Run, stage: str = "train", note: str = "") -> bool:
     if lock is None:
         return False
     try:
-        os.truncate(lock, 0)
-        for name in (EXIT_NAME, STOP_NAME):  # of the worker before
-            (run.dir / name).unlink(missing_ok=True)
-        n_kills = memory_kills.count()
-        log = run.log_path.open("ab")
-        command = [sys.executable, "-m", WORKER, str(run.dir), stage, str(lock)]
-        command += ["--note", note] if note else []
+        worker_row.write(lock, _new_row(run, stage, by_itself, ticket_s))
+        reasons.forget(run)
+        (run.dir / STOP_NAME).unlink(missing_ok=True)
         heartbeat.beat(run)  # the last worker's is old
-        with sigterm_blocked():
+        with sigterm_blocked(), run.log_path.open("ab") as log:
             process = subprocess.Popen(
-                command,
+                [sys.executable, "-m", WORKER, str(run.dir), stage, str(lock)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -109,14 +107,22 @@ def start(run: Run, stage: str = "train", note: str = "") -> bool:
                 start_new_session=True,
                 pass_fds=(lock,),
             )
-        log.close()
-        created = psutil.Process(process.pid).create_time()
-        owner = {"pid": process.pid, "created": created, "stage": stage, "memory_kills": n_kills}
-        os.pwrite(lock, json.dumps(owner).encode(), 0)
+        worker_row.sign(run, lock, process.pid)
     finally:
         os.close(lock)
-    threading.Thread(target=_reap, args=(process, run), daemon=True).start()
+    threading.Thread(target=reasons.reap, args=(process, run), daemon=True).start()
     return True
+
+
+def _new_row(run: Run, stage: str, by_itself: bool, ticket_s: float) -> WorkerRow:
+    before, records = worker_row.read(run), read_events(run.events_path)
+    broke_off = bool(records) and last_state(records) not in TERMINAL_STATES
+    return WorkerRow(
+        stage=stage,
+        n_resumes=before.n_resumes + 1 if by_itself else 0,
+        ticket_s=ticket_s or before.ticket_s,
+        because=reasons.why_interrupted(run) if broke_off else (),
+    )
 
 
 @contextmanager
@@ -132,35 +138,14 @@ def sigterm_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _reap(process: subprocess.Popen, run: Run) -> None:
-    """Keep the exit code: it is how a killed worker is told from one that crashed."""
-    code = process.wait()
-    with suppress(OSError):  # the run was deleted, or the disk is full
-        (run.dir / EXIT_NAME).write_text(json.dumps({"code": code}))
-
-
 def last_stage(run: Run) -> str:
     """What the run's worker does, or did when it ended."""
-    return _last_worker(run).get("stage", "train")
-
-
-def _last_worker(run: Run) -> dict:
-    try:
-        return json.loads(run.lock_path.read_text())
-    except (FileNotFoundError, ValueError):
-        return {}
+    return worker_row.read(run).stage
 
 
 def _owner(run: Run) -> psutil.Process | None:
     """The living worker of this run; None when its pid now belongs to a stranger."""
-    if not locks.is_held(run.lock_path):
-        return None
-    owner = _last_worker(run)
-    try:
-        process = psutil.Process(owner["pid"])
-        return process if process.create_time() == owner["created"] else None
-    except (KeyError, psutil.NoSuchProcess):
-        return None
+    return worker_row.process_of(worker_row.read(run)) if is_alive(run) else None
 
 
 def stop(run: Run) -> None:
@@ -191,11 +176,16 @@ def is_overdue(run: Run) -> bool:
         return False
 
 
-def kill(run: Run) -> bool:
-    """End the worker and what it started, at once; False when none is this run's own."""
+def kill(run: Run, reason: str) -> bool:
+    """End the worker and what it started, at once; False when none is this run's own.
+
+    `reason`: a locale key, told from then on.
+    """
     process = _owner(run)
     if process is None:
         return False
+    with suppress(OSError):  # on a full disk it is ended all the same
+        (run.dir / reasons.ENDED_BY_NAME).write_text(reason)
     try:
         os.killpg(process.pid, signal.SIGKILL)  # its own group: see `start`
     except ProcessLookupError:
@@ -206,6 +196,12 @@ def kill(run: Run) -> bool:
 def can_resume(status: Status) -> bool:
     """Whether the training of a run in this state ended before its end."""
     return not status.alive and status.state in ("interrupted", "failed", "stopped")
+
+
+def can_compare(run: Run, status: Status) -> bool:
+    """Whether the adapter is what the training came to, and not of an earlier stop."""
+    has_ended = status.state in ("done", "stopped") or last_stage(run) == "compare"
+    return run.has_adapter and has_ended and not status.alive
 
 
 def is_alive(run: Run) -> bool:
@@ -225,9 +221,9 @@ def status(run: Run, records: list[Record] | None = None) -> Status:
         return Status(state, alive)
     if alive:
         return _alive(run, "queued" if state == "draft" else state)
-    if is_stop_asked(run) and run.has_adapter:
+    if is_stop_asked(run) and _has_saved(records):
         return Status("stopped", False)  # ended while it was measured
-    reason, params = _why_interrupted(run)
+    reason, params = reasons.why_interrupted(run)
     return Status("interrupted", False, 0, reason, params, _goes_on(run, records))
 
 
@@ -236,11 +232,17 @@ def _alive(run: Run, state: str) -> Status:
     return Status(state, True, len(ahead), starts_in_s=sum(map(queue.rest_s, ahead)))
 
 
+def _has_saved(records: list[Record]) -> bool:
+    """Whether the last worker came as far as to save its adapter."""
+    events = [record.event for record in records]
+    queued = [i for i, event in enumerate(events) if event == StateChanged("queued")]
+    return Note(SAVED) in events[queued[-1] if queued else 0 :]
+
+
 def _goes_on(run: Run, records: list[Record]) -> bool:
     """Not what somebody was stopping or has just restored, nor for ever, nor what nobody waits for
     any more; and not before there is room on the disk."""
-    n_resumed = sum(record.event == Note(RESUMED) for record in records)
-    if not records or is_stop_asked(run) or n_resumed >= MAX_RESUMES:
+    if not records or is_stop_asked(run) or worker_row.read(run).n_resumes >= MAX_RESUMES:
         return False
     if isinstance(records[-1].event, Note) and records[-1].event.code == RESTORED:
         return False
@@ -248,34 +250,13 @@ def _goes_on(run: Run, records: list[Record]) -> bool:
 
 
 def is_forgotten(run: Run) -> bool:
-    """Whether its last event is too long ago for anybody to wait for more."""
+    """Whether it broke off too long ago for anybody to wait for more."""
+    if worker_row.read(run).machine == worker_row.machine():
+        return heartbeat.age_s(run) > FORGOTTEN_S  # whatever happened to the clock
     try:
         return time.time() - run.events_path.stat().st_mtime > FORGOTTEN_S
     except FileNotFoundError:
         return True
-
-
-def _why_interrupted(run: Run) -> tuple[str, dict]:
-    """A locale key and its parameters."""
-    if is_stop_asked(run):
-        return "worker_stop_forced", {}
-    if disk.is_full(run.dir):
-        return "disk_full", {}
-    code = _exit_code(run)
-    n_kills = memory_kills.count()
-    if code in (None, -signal.SIGKILL) and n_kills > _last_worker(run).get("memory_kills", n_kills):
-        return "out_of_memory_host", {}
-    if code is None:
-        return "worker_vanished", {}
-    return "worker_killed" if code < 0 else "worker_crashed", {"code": abs(code)}
-
-
-def _exit_code(run: Run) -> int | None:
-    """None when nobody was there to see the worker end."""
-    try:
-        return json.loads((run.dir / EXIT_NAME).read_text())["code"]
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
 
 
 def log_tail(run: Run, n_lines: int = 100) -> list[str]:

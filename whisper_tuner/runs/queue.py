@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from whisper_tuner.errors import RunError
-from whisper_tuner.runs import locks
+from whisper_tuner.runs import locks, worker_row
 from whisper_tuner.runs.events import (
     TERMINAL_STATES,
     Record,
@@ -30,8 +30,7 @@ TICKET_STEP_S = 0.001
 def place(run: Run, owner: str) -> Iterator[float]:
     """Nobody else takes a place in the queue meanwhile: start the run's worker inside.
 
-    Gives the time at which a new specification is created: behind all that are alive, whatever
-    happened to the clock.
+    Gives the time that is its ticket: behind all that are alive, whatever happened to the clock.
     Raises RunError when another training of `owner` waits already; "" is nobody, and may have many.
     """
     root = run.dir.parent
@@ -84,7 +83,8 @@ def _since(records: list[Record], state: str) -> list[Record]:
 def _living(root: Path) -> list[Run]:
     """Runs of this root whose worker is alive."""
     runs = [Run(lock_path.parent) for lock_path in root.glob("*/worker.lock")]
-    return [run for run in runs if run.spec_path.exists() and locks.is_held(run.lock_path)]
+    started = [run for run in runs if run.spec_path.exists() and run.is_readable]
+    return [run for run in started if locks.is_held(run.lock_path)]
 
 
 def _waits(run: Run, owner: str) -> bool:
@@ -93,4 +93,5 @@ def _waits(run: Run, owner: str) -> bool:
 
 
 def _ticket(run: Run) -> tuple[float, str]:
-    return run.read_spec().created_s, run.id
+    """Of its last start by a person."""
+    return worker_row.read(run).ticket_s or run.read_spec().created_s, run.id

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 
 from whisper_tuner.config import TrainConfig
 from whisper_tuner.errors import InputError
+from whisper_tuner.runs import durable
 from whisper_tuner.runs.folder import Run
 
 ADAPTER_FILES = ("adapter_model.safetensors", "adapter_config.json")
@@ -43,7 +44,7 @@ def begin(new: Run, old: Run, train_ids: list[str]) -> None:
     for name in ADAPTER_FILES:
         os.link(old.adapter_dir / name, new.start_dir / name)
     text = json.dumps(asdict(origin), ensure_ascii=False)
-    (new.start_dir / ORIGIN_NAME).write_text(text, encoding="utf-8")
+    durable.write(new.start_dir / ORIGIN_NAME, text)
 
 
 def read_origin(run: Run) -> Origin | None:

@@ -5,7 +5,9 @@ fits on one GPU). The first one writes the run's events; the worker keeps the ru
 Stop on and tells what went wrong.
 """
 
+import errno
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -16,6 +18,7 @@ import psutil
 
 from whisper_tuner.errors import TrainingError
 from whisper_tuner.model.batches import MAX_HALVINGS
+from whisper_tuner.runs import disk
 from whisper_tuner.runs.context import RANK_FAILURE_NAME, WorkerContext
 from whisper_tuner.runs.events import (
     TERMINAL_STATES,
@@ -34,7 +37,8 @@ POLL_S = 0.2
 def train(context: WorkerContext) -> None:
     """Train with one process for each device, steps in more parts when their memory is too small.
 
-    Raises TrainingError with the reason of the process that failed first.
+    Raises TrainingError with the reason of the process that failed first, OSError when the disk is
+    full.
     """
     n_parts = 1
     for halving in range(MAX_HALVINGS + 1):
@@ -43,6 +47,8 @@ def train(context: WorkerContext) -> None:
         context.writer = EventWriter(context.run.events_path)  # the first process wrote meanwhile
         if reason is None:
             return
+        if reason.code == "disk_full":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if reason.code != "out_of_memory_gpu" or halving == MAX_HALVINGS:
             raise TrainingError(reason.code, **reason.params)
         n_parts *= 2
@@ -72,13 +78,25 @@ def _launch(context: WorkerContext, n_parts: int) -> Failed | None:
         return None
     if failure_path.exists():
         return Failed(**json.loads(failure_path.read_text()))
+    if disk.is_full(context.run.dir):  # it could not even write why
+        return Failed("disk_full")
     return Failed("worker_crashed", {"code": abs(launcher.returncode)})
 
 
 def _wait(context: WorkerContext, launcher: subprocess.Popen) -> None:
-    """Wait for the launcher. Stop goes past it, to the processes: it would only kill them."""
+    """Wait for the launcher. Stop goes past it, to the processes: it would only kill them.
+
+    They move as long as the first one writes events, and while it loads.
+    """
     told: set[int] = set()
+    events_path, n_bytes, is_loading = context.run.events_path, 0, True
     while launcher.poll() is None:
+        has_grown = events_path.stat().st_size != n_bytes
+        if has_grown:
+            n_bytes = events_path.stat().st_size
+            is_loading = last_state(read_events(events_path)) in ("queued", "preparing")
+        if has_grown or is_loading:
+            context.moved()
         if context.stop_asked:
             for process in psutil.Process(launcher.pid).children():
                 if process.pid not in told:

@@ -10,7 +10,7 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 
 from whisper_tuner.data.clips import Clip
-from whisper_tuner.data.split import draw_sentences, sentence_key
+from whisper_tuner.data.split import draw_apart, sentence_key
 
 MIN_TRAIN_CLIPS = 300  # with fewer, a tenth says too little and is missed too much
 DEV_SHARE = 0.1
@@ -44,7 +44,7 @@ def set_aside(
     free = [c for key, c in zip(keys, clips, strict=True) if key not in known | chosen]
     n_wanted = min(MAX_DEV_CLIPS - n_kept, round(DEV_SHARE * len(free)))
     if n_wanted > 0:
-        chosen |= {sentence_key(free[i].text) for i in draw_sentences(free, n_wanted, seed)}
+        chosen |= {sentence_key(free[i].text) for i in draw_apart(free, n_wanted, seed)}
     dev = [clip for key, clip in zip(keys, clips, strict=True) if key in chosen]
     if known and len(dev) < DEV_SHARE * MIN_TRAIN_CLIPS:
         return clips, []

@@ -7,7 +7,7 @@ from whisper_tuner.data.clips import Clip
 from whisper_tuner.evaluation.compare import Listener
 from whisper_tuner.evaluation.metrics import score
 from whisper_tuner.evaluation.stage import base_transcripts
-from whisper_tuner.runs.context import WorkerContext
+from whisper_tuner.runs.context import Stopped, WorkerContext
 from whisper_tuner.runs.events import Note, Score
 from whisper_tuner.training.early_stop import BestAdapter
 
@@ -39,7 +39,7 @@ class Scorer:
         if self.dev:
             self.context.emit(Note("note_dev", {"n": len(self.dev)}))
         if has_learnt and self.clips:
-            rate = self._score(0, self.listener.tuned(self.clips, window=self.config.window))
+            rate = self._score(0, self._heard())
             if self.dev:
                 self.best.saw(0, rate)  # when nothing is better, it is kept as it was
         elif self.dev:
@@ -49,11 +49,25 @@ class Scorer:
             self._score(0, [heard[clip.id] for clip in self.clips])
 
     def __call__(self, step: int, is_last: bool) -> bool:
-        """Whether to end the training. Without dev clips the last score is left to `measure`."""
+        """Whether to end the training. Without dev clips the last score is left to `measure`.
+
+        Asked to stop meanwhile it gives up the measuring; the next step sees to the rest.
+        """
         if not self.context.is_first or not self.clips or (is_last and not self.dev):
             return False
-        rate = self._score(step, self.listener.tuned(self.clips, window=self.config.window))
+        try:
+            rate = self._score(step, self._heard())
+        except Stopped:
+            return False
         return bool(self.dev) and self.best.saw(step, rate)
+
+    def _heard(self) -> list[str]:
+        """Raises Stopped between two batches when asked to stop."""
+
+        def on_batch(*_: int) -> None:
+            self.context.check_stop()
+
+        return self.listener.tuned(self.clips, on_batch, self.config.window)
 
     def _score(self, step: int, texts: list[str]) -> float:
         result = score([clip.text for clip in self.clips], texts, self.config.language)

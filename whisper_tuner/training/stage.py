@@ -23,6 +23,7 @@ from whisper_tuner.model.load import (
 from whisper_tuner.runs import checkpoints, start
 from whisper_tuner.runs.context import Stopped, WorkerContext
 from whisper_tuner.runs.events import Note, Resumed, Score, Step, read_events
+from whisper_tuner.runs.jobs import SAVED
 from whisper_tuner.training import metrics
 from whisper_tuner.training.adapter import NOT_FINITE, save_adapter
 from whisper_tuner.training.callbacks import EventCallback
@@ -66,7 +67,8 @@ def train(context: WorkerContext, n_parts: int = 1) -> None:
 
 def _train(context: WorkerContext, config: TrainConfig, n_parts: int) -> None:
     context.enter("preparing")
-    listener = _load(context, config)
+    with context.patient():  # the base may be downloaded
+        listener = _load(context, config)
     held_out = read_clips(context.run.dataset_dir, "test")
     learnt = read_clips(context.run.dataset_dir, "train")
     dev: list[Clip] = []
@@ -89,7 +91,7 @@ def _train(context: WorkerContext, config: TrainConfig, n_parts: int) -> None:
         return
     context.enter("saving")
     save_adapter(listener.model, listener.processor, context.run.adapter_dir, n_steps)
-    context.emit(Note("note_saved"))
+    context.emit(Note(SAVED))
     context.check_stop()
     measure(context, listener, held_out, base_texts)
     checkpoints.prune(context.run.checkpoints_dir, kept=1)
@@ -104,9 +106,8 @@ def _go_on(context: WorkerContext, checkpoint: Path | None) -> bool:
     records = read_events(context.run.events_path)
     if not any(isinstance(record.event, Score | Step) for record in records):
         return False
-    for broken in checkpoints.by_step(context.run.checkpoints_dir):
-        if checkpoint is None or checkpoints.step_of(broken) > checkpoints.step_of(checkpoint):
-            context.emit(Note("note_checkpoint_broken", {"step": checkpoints.step_of(broken)}))
+    for step in checkpoints.drop_broken(context.run.checkpoints_dir):
+        context.emit(Note("note_checkpoint_broken", {"step": step}))
     context.emit(Resumed(checkpoints.step_of(checkpoint) if checkpoint else 0))
     context.run.comparison_path.unlink(missing_ok=True)
     return True
@@ -151,7 +152,7 @@ def _fit(
         ),
         processing_class=listener.processor,
         n_parts=max(n_parts, config.gradient_accumulation),
-        stop_asked=lambda: context.stop_asked,
+        stop_asked=context.asks_to_stop,
         on_halved=lambda n: context.emit(Note("note_halved", {"n_parts": n})),
         best=scorer.best,
         callbacks=[
@@ -198,7 +199,7 @@ class Ending:
     n_devices: int
 
     def is_asked(self) -> bool:
-        return self.agree(self.context.stop_asked)
+        return self.agree(self.context.asks_to_stop())
 
     def agree(self, ours: bool) -> bool:
         if self.n_devices == 1:

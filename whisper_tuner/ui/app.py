@@ -12,13 +12,15 @@ from gradio.events import Dependency
 from whisper_tuner.locales import LANGUAGES, text
 from whisper_tuner.runs import jobs
 from whisper_tuner.runs.caretaker import Caretaker
+from whisper_tuner.runs.delete import sweep
 from whisper_tuner.runs.device import find_device
 from whisper_tuner.runs.events import read_events
 from whisper_tuner.runs.folder import Run, default_root
 from whisper_tuner.runs.tryout import TryOut
-from whisper_tuner.ui import files_route, fragments, security
+from whisper_tuner.ui import files_route, fragments, security, views
 from whisper_tuner.ui.compare_step import CompareStep
 from whisper_tuner.ui.data_step import DataStep
+from whisper_tuner.ui.delete_corner import DeleteCorner
 from whisper_tuner.ui.language import (
     HEAD,
     ON_LOAD_JS,
@@ -35,7 +37,8 @@ from whisper_tuner.ui.session import (
     Updates,
     browser_state,
     find_run,
-    has_dataset,
+    is_begun,
+    is_unreadable,
     person_of,
 )
 from whisper_tuner.ui.theme import THEME
@@ -71,41 +74,34 @@ def build() -> gr.Blocks:
             steps=gr.Tabs(elem_id="steps", render=False),
             timer=gr.Timer(POLL_S, active=False),
         )
-        menu = RunsMenu(page)
-        page.steps.render()
-        with page.steps:
-            tabs = []
-            parts = []
-            for name, kind in zip(
-                TAB_NAMES, (DataStep, TrainStep, CompareStep, PublishStep), strict=True
-            ):
-                with gr.Tab(label(f"page_step_{name}"), id=name) as tab:
-                    parts.append(kind(page))
-                tabs.append(tab)
-        PageView(page, tabs, *parts, menu).wire(blocks)
+        PageView(page).wire(blocks)
     return blocks
 
 
 class PageView:
-    """All four steps and the menu above them, drawn together."""
+    """The menu, what is wrong with the run if anything is, and the four steps, drawn together."""
 
-    def __init__(
-        self,
-        page: Page,
-        tabs: list[gr.Tab],
-        data: DataStep,
-        train: TrainStep,
-        compare: CompareStep,
-        take: PublishStep,
-        menu: RunsMenu,
-    ) -> None:
+    def __init__(self, page: Page) -> None:
         self.page = page
-        self.tabs = dict(zip(TAB_NAMES, tabs, strict=True))
-        self.train, self.compare, self.menu = train, compare, menu
-        self.parts = (data, train, compare, take, menu)
+        self.menu = RunsMenu(page)
+        self.problem = gr.HTML(elem_id="run-problem")
+        page.steps.render()
+        self.tabs: dict[str, gr.Tab] = {}
+        parts = []
+        with page.steps:
+            for name, kind in zip(
+                TAB_NAMES, (DataStep, TrainStep, CompareStep, PublishStep), strict=True
+            ):
+                with gr.Tab(label(f"page_step_{name}"), id=name) as self.tabs[name]:
+                    parts.append(kind(page))
+                    if name == "train":
+                        self.delete = DeleteCorner(page)
+        _, self.train, self.compare, _ = parts
+        self.parts = (*parts, self.delete, self.menu, parts[0].fetch)
         self.seen = gr.State("")
         self.inputs = [page.lang, page.run_id, *(i for part in self.parts for i in part.inputs)]
-        self.outputs = [page.timer, *tabs, *(o for part in self.parts for o in part.outputs)]
+        self.outputs = [page.timer, self.problem, *self.tabs.values()]
+        self.outputs += [o for part in self.parts for o in part.outputs]
 
     def wire(self, blocks: gr.Blocks) -> None:
         page, train = self.page, self.train
@@ -122,7 +118,7 @@ class PageView:
         asked.then(train.ask_hub, base, [train.offline, train.form.base], **QUIET)
         known = asked.then(self.know_person, page.person, page.person, **QUIET)
         whose = [page.lang, page.run_id, page.person]
-        known.then(self.show_menu, whose, self.menu.outputs, **QUIET)
+        known.then(self.show_own, whose, self.delete.outputs + self.menu.outputs, **QUIET)
         page.lang.input(self.draw, self.inputs, self.outputs, js=ON_SWITCH_JS, **QUIET)
         page.timer.tick(self.tick, [*self.inputs, self.seen], [*self.outputs, self.seen], **QUIET)
 
@@ -134,7 +130,11 @@ class PageView:
         run = find_run(run_id)
         rest = iter(values)
         is_live = run is not None and (is_moving(run) or self.train.copy.is_at_work(run))
-        updates: Updates = {self.page.timer: gr.Timer(active=is_live)}
+        told = text("run_unreadable", lang, run=run_id) if is_unreadable(run_id) else ""
+        updates: Updates = {
+            self.page.timer: gr.Timer(active=is_live),
+            self.problem: views.paragraph(told, "problem") if told else "",
+        }
         for name, tab in self.tabs.items():  # tabs alone do not follow the browser's switch
             updates[tab] = gr.Tab(label=text(f"page_step_{name}", lang))
         for part in self.parts:
@@ -146,7 +146,7 @@ class PageView:
         run = find_run(run_id)
         return {
             self.page.lang: lang,
-            self.page.run_id: run.id if run else "",
+            self.page.run_id: run_id if run or is_unreadable(run_id) else "",
             self.page.steps: gr.Tabs(selected=step_of(run)),
             **self.draw(lang, run_id, *values),
         }
@@ -154,8 +154,10 @@ class PageView:
     def know_person(self, known: str, account: gr.OAuthProfile | None) -> str:
         return person_of(known, account.username if account else None)
 
-    def show_menu(self, lang: str, run_id: str, person: str) -> Updates:
-        return self.menu.show(lang, find_run(run_id), person)
+    def show_own(self, lang: str, run_id: str, person: str) -> Updates:
+        """What depends on who it is."""
+        run = find_run(run_id)
+        return self.delete.show(lang, run, person) | self.menu.show(lang, run, person)
 
     def tick(self, lang: str, run_id: str, *values: object) -> Updates:
         """Once a second while the run is alive or about to be: what is new; everything when it has
@@ -188,7 +190,7 @@ def is_moving(run: Run) -> bool:
 
 def step_of(run: Run | None) -> str:
     """The step that a returning visitor wants to see."""
-    if not has_dataset(run):
+    if not is_begun(run):
         return "recordings"
     if run.comparison_path.exists() and not jobs.is_alive(run):
         return "compare"
@@ -197,6 +199,7 @@ def step_of(run: Run | None) -> str:
 
 def launch() -> None:
     """Serve the page; host and port as Gradio's own variables say (GRADIO_SERVER_PORT, …)."""
+    sweep(default_root())
     blocks = build().queue(max_size=64, api_open=False)
     _, url, _ = blocks.launch(
         quiet=True,

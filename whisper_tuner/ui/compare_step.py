@@ -73,8 +73,9 @@ class CompareStep:
         status = jobs.status(run) if run is not None else jobs.Status("draft", False)
         has_adapter = run is not None and run.has_adapter
         is_compared = run is not None and run.comparison_path.exists()
+        can_compare = run is not None and jobs.can_compare(run, status)
         updates: Updates = {
-            self.compare: gr.Button(visible=has_adapter and not is_compared and not status.alive),
+            self.compare: gr.Button(visible=can_compare and not is_compared),
             self.room: gr.Column(visible=is_compared),
             self.try_room: gr.Column(visible=has_adapter and not status.alive),
             self.forward: gr.Button(visible=has_adapter and not status.alive),
@@ -84,7 +85,8 @@ class CompareStep:
             return {**updates, self.status: html, **self.show_clips(lang, run, order, number)}
         if status.alive:
             return {**updates, **self.clock(lang, run, status)}
-        key = "compare_possible" if has_adapter else "compare_none"
+        older = "compare_resume_first" if has_adapter else "compare_none"
+        key = "compare_possible" if can_compare else older
         return {**updates, self.status: views.paragraph(text(key, lang), "empty")}
 
     def clock(self, lang: str, run: Run, status: jobs.Status) -> Updates:

@@ -3,6 +3,7 @@
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
@@ -11,14 +12,30 @@ from whisper_tuner import steps
 from whisper_tuner.audio import AUDIO_SUFFIXES
 from whisper_tuner.data import common_voice
 from whisper_tuner.data.clips import Report, read_clips, read_report
+from whisper_tuner.data.tables import Reading
 from whisper_tuner.errors import TunerError
 from whisper_tuner.locales import text
 from whisper_tuner.runs.folder import Run, default_root
 from whisper_tuner.ui import fragments, views
+from whisper_tuner.ui.add_to import ADD, ANEW, can_be_added_to, run_to_add_to
 from whisper_tuner.ui.doctor_corner import DoctorCorner
+from whisper_tuner.ui.fetch_corner import FetchCorner
+from whisper_tuner.ui.hub_tab import HubTab
 from whisper_tuner.ui.language import label, static_html
+from whisper_tuner.ui.mozilla_tab import MozillaTab
 from whisper_tuner.ui.restore_corner import RestoreCorner
-from whisper_tuner.ui.session import PRIVATE, QUIET, Page, Redraw, Updates, find_run, has_dataset
+from whisper_tuner.ui.session import (
+    PRIVATE,
+    QUIET,
+    Page,
+    Redraw,
+    Updates,
+    find_run,
+    has_dataset,
+    is_begun,
+)
+from whisper_tuner.ui.table_corner import TableCorner, reading_of
+from whisper_tuner.ui.tier_corner import TierCorner
 
 N_TRAIN_CLIPS, N_TEST_CLIPS, MAX_CLIPS = 200, 50, 10_000
 COLUMN_WIDTHS = ["190px", "95px", "275px", "100px", "310px"]  # a telephone scrolls inside the table
@@ -26,7 +43,6 @@ COLUMN_WIDTHS = ["190px", "95px", "275px", "100px", "310px"]  # a telephone scro
 SHOW_RESULT_JS = """() => (
   document.querySelector("#data-notice p") ?? document.getElementById("data-summary")
 )?.scrollIntoView({ behavior: "smooth", block: "nearest" })"""
-ADD, ANEW = "add", "anew"  # what becomes of an upload where a run goes on from another
 FILTERS = ("all", "problems", "train", "test")
 PROGRESS = gr.Progress()  # Gradio gives every call a tracker of its own in its place
 Prepare = Callable[[Run, Callable[[int], None]], Report]
@@ -45,6 +61,7 @@ class DataStep:
                 value=ADD,
                 label=label("page_add"),
             )
+        self.fetch = FetchCorner(page)
         with gr.Tabs():
             with gr.Tab(label("page_own_tab")) as own_tab:
                 gr.HTML(static_html(fragments.own_help))
@@ -54,15 +71,24 @@ class DataStep:
                     height=150,
                     elem_classes="drop",
                 )
+                self.table_corner = TableCorner(page)
+                self.tiers = TierCorner(page, self.files)
                 self.check = gr.Button(label("page_check_button"), variant="primary")
             with gr.Tab(label("page_cv_tab")) as archive_tab:
-                gr.HTML(static_html(fragments.archive_help))
-                self.archive = gr.File(label=label("page_cv_file"), height=150, elem_classes="drop")
-                self.archive_language = gr.HTML()
                 with gr.Row():
                     self.n_train = _count(N_TRAIN_CLIPS, "page_cv_train")
                     self.n_test = _count(N_TEST_CLIPS, "page_cv_test")
-                self.choose = gr.Button(label("page_cv_button"), variant="primary")
+                self.mozilla = MozillaTab(page, self.fetch)
+                with gr.Accordion(label("page_cv_upload"), open=False):
+                    gr.HTML(static_html(fragments.archive_help))
+                    self.archive = gr.File(
+                        label=label("page_cv_file"), height=150, elem_classes="drop"
+                    )
+                    self.archive_language = gr.HTML()
+                    self.choose = gr.Button(label("page_cv_button"), variant="primary")
+            with gr.Tab(label("page_hub_tab")) as hub_tab:
+                self.hub = HubTab(page, self.fetch, N_TRAIN_CLIPS, N_TEST_CLIPS)
+        self.fetch.build()
         self.restore = RestoreCorner(page)
         self.notice = gr.HTML(elem_id="data-notice")
         self.summary = gr.HTML(elem_id="data-summary")
@@ -85,7 +111,7 @@ class DataStep:
             )
             self.forward = gr.Button(label("page_continue_train"), variant="primary")
         self.inputs = [self.filter, self.search]
-        self.tabs = {"page_own_tab": own_tab, "page_cv_tab": archive_tab}
+        self.tabs = {"page_own_tab": own_tab, "page_cv_tab": archive_tab, "page_hub_tab": hub_tab}
         self.outputs = [
             *self.tabs.values(),
             self.more,
@@ -101,10 +127,11 @@ class DataStep:
         """What the run's folder says about its recordings."""
         tabs = {tab: gr.Tab(label=text(key, lang)) for key, tab in self.tabs.items()}
         if not has_dataset(run):
-            html = views.paragraph(text("data_empty", lang), "empty")
+            key = "dataset_vanished" if is_begun(run) else "data_empty"
+            html = views.paragraph(text(key, lang), "empty")
             hidden = gr.Column(visible=False)
-            hidden = {self.found: hidden, self.more: hidden, **self.doctor.hide()}
-            return {**tabs, self.summary: html, **hidden}
+            shut = {self.found: hidden, self.more: hidden, **self.doctor.hide()}
+            return {**tabs, self.summary: html, **shut}
         clips, report = read_clips(run.dataset_dir), read_report(run.dataset_dir)
         html = views.data_summary(clips, report, lang)
         if run.spec_path.exists():
@@ -132,15 +159,20 @@ class DataStep:
             "show_progress_on": self.notice,
         }
         target = [page.lang, page.run_id, self.where]
+        own = [*target, self.files, self.tiers.chosen, *self.table_corner.inputs]
         chosen = [*target, self.archive, self.n_train, self.n_test]
         for prepared in (
             self.example.click(self.prepare_example, [page.lang], made, **busy),
-            self.check.click(self.prepare_files, [*target, self.files], made, **busy),
+            self.check.click(self.prepare_files, own, made, **busy),
             self.choose.click(self.prepare_archive, chosen, made, **busy),
         ):
             then_redraw(prepared).then(None, js=SHOW_RESULT_JS)
+        self.table_corner.wire(self.files)
+        self.mozilla.wire(self.tabs["page_cv_tab"], self.where, self.n_train, self.n_test)
+        self.hub.wire(self.where)
         self.restore.wire(then_redraw, self.archive)
         self.doctor.wire(then_redraw)
+        self.tiers.wire()
         self.archive.upload(
             self.find_language, [page.lang, self.archive], [self.archive_language], **PRIVATE
         )
@@ -168,13 +200,17 @@ class DataStep:
         run_id: str,
         where: str,
         files: list[str] | None,
+        tier: str | None,
         progress: gr.Progress = PROGRESS,
+        *table: object,
     ) -> tuple:
         paths = [Path(file) for file in files or []]
-        into = _to_add_to(run_id, where)
+        into = run_to_add_to(run_id, where)
+        reading = replace(reading_of(*table) or Reading(), tier=tier or "")
 
         def prepare(run: Run, tell: Callable[[int], None]) -> Report:
-            return (steps.add if into else steps.prepare)(run, paths, on_progress=tell)
+            begin = steps.add if into else steps.prepare
+            return begin(run, paths, on_progress=tell, reading=reading)
 
         return _prepare(lang, prepare, progress, n_recordings(paths), into=into)
 
@@ -190,7 +226,7 @@ class DataStep:
     ) -> tuple:
         if archive is None:
             return views.paragraph(text("cv_no_file", lang), "problem"), gr.skip(), gr.skip()
-        path, into = Path(archive), _to_add_to(run_id, where)
+        path, into = Path(archive), run_to_add_to(run_id, where)
 
         def prepare(run: Run, tell: Callable[[int], None]) -> Report:
             read = steps.add_common_voice if into else steps.prepare_common_voice
@@ -226,17 +262,6 @@ def table(lang: str, run: Run, shown: str, sought: str) -> gr.Dataframe:
     return gr.Dataframe(value=rows, headers=views.columns(lang))
 
 
-def can_be_added_to(run: Run) -> bool:
-    """Whether it goes on from an earlier run and was not started yet."""
-    return run.start_dir.exists() and not run.spec_path.exists()
-
-
-def _to_add_to(run_id: str, where: str) -> Run | None:
-    """The run that an upload is added to; None when it begins a new one."""
-    run = find_run(run_id)
-    return run if run and where == ADD and can_be_added_to(run) else None
-
-
 def _prepare(
     lang: str,
     prepare: Prepare,
@@ -252,11 +277,12 @@ def _prepare(
 
     tell(0)
 
-    run = into or Run.create(default_root())
+    run = into
     try:
+        run = into or Run.create(default_root())
         prepare(run, tell)
     except TunerError as error:
-        if not into:
+        if run and not into:
             shutil.rmtree(run.dir)
         return views.paragraph(error.sentence(lang), "problem"), gr.skip(), gr.skip()
     if into:

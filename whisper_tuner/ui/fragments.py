@@ -1,5 +1,6 @@
 """Static pieces of HTML, one function of the interface language each. The browser picks one."""
 
+from whisper_tuner.data.mozilla import KEY_PAGE
 from whisper_tuner.locales import text
 
 TITLE = "Whisper Tuner"
@@ -21,6 +22,7 @@ def own_help(lang: str) -> str:
         f"<p>{text('own_help', lang)}</p>"
         '<table class="sample"><thead><tr><th>file_name</th><th>transcription</th></tr></thead>'
         f"<tbody>{rows}</tbody></table><p>{text('own_txt', lang)}</p>"
+        f"<p>{text('own_timed', lang)}</p>"
     )
 
 
@@ -28,8 +30,21 @@ def archive_help(lang: str) -> str:
     return f"<p>{text('archive_help', lang)}</p>"
 
 
+def mozilla_help(lang: str) -> str:
+    link = '<a href="{0}" target="_blank" rel="noopener noreferrer">{0}</a>'
+    return f"<p>{text('mozilla_help', lang, page=link.format(KEY_PAGE))}</p>"
+
+
+def hub_help(lang: str) -> str:
+    return f"<p>{text('hub_help', lang)}</p>"
+
+
 def restore(lang: str) -> str:
     return f"<p>{text('restore_text', lang)}</p>"
+
+
+def delete(lang: str) -> str:
+    return f"<p>{text('delete_text', lang)}</p>"
 
 
 def offline(lang: str) -> str:
@@ -65,7 +80,10 @@ ALL = (
     example,
     own_help,
     archive_help,
+    mozilla_help,
+    hub_help,
     restore,
+    delete,
     offline,
     offline_none,
     try_out,

@@ -10,7 +10,7 @@ from whisper_tuner.locales import text
 from whisper_tuner.runs.folder import default_root
 from whisper_tuner.ui import fragments, views
 from whisper_tuner.ui.language import label, static_html
-from whisper_tuner.ui.session import QUIET, SPEAKING, Page, Redraw
+from whisper_tuner.ui.session import QUIET, SPEAKING, Page, Redraw, owner_of
 from whisper_tuner.ui.sign_in import build_sign_in, require_token
 
 
@@ -32,18 +32,24 @@ class RestoreCorner:
             self.notice,
             **QUIET,
         )
-        given = [page.lang, self.repo, self.token, archive]
+        given = [page.lang, page.person, self.repo, self.token, archive]
         made = [self.notice, self.token, page.run_id, page.spoken]
         then_redraw(saying.then(restore, given, made, concurrency_limit=2, **SPEAKING))
 
 
 def restore(
-    lang: str, repo: str, typed: str, archive: str | None, oauth: gr.OAuthToken | None
+    lang: str,
+    person: str,
+    repo: str,
+    typed: str,
+    archive: str | None,
+    oauth: gr.OAuthToken | None,
 ) -> tuple:
     """The run is shown, or why it could not be; the typed token is forgotten either way."""
     try:
         token = require_token(oauth, typed)
-        run = steps.restore(default_root(), repo, token, Path(archive) if archive else None)
+        path = Path(archive) if archive else None
+        run = steps.restore(default_root(), repo, token, path, owner_of(person))
     except TunerError as error:
         return views.paragraph(error.sentence(lang), "problem"), "", gr.skip(), gr.skip()
     language = run.read_spec().config.language

@@ -6,9 +6,9 @@ import gradio as gr
 
 from whisper_tuner.locales import text
 from whisper_tuner.runs import jobs
-from whisper_tuner.runs.folder import Run, default_root
+from whisper_tuner.runs.folder import Run
 from whisper_tuner.ui.language import label
-from whisper_tuner.ui.session import QUIET, Page, Redraw, Updates
+from whisper_tuner.ui.session import QUIET, Page, Redraw, Updates, runs_of
 
 
 class RunsMenu:
@@ -36,15 +36,6 @@ class RunsMenu:
         page = self.page
         chosen = self.menu.input(lambda run_id: run_id, self.menu, page.run_id, **QUIET)
         then_redraw(chosen).then(lambda: gr.Tabs(selected="train"), None, page.steps, **QUIET)
-
-
-def runs_of(person: str) -> list[Run]:
-    """The trainings that this person has started, the newest first."""
-    if not person:
-        return []
-    runs = [Run(path.parent) for path in default_root().glob("*/run.json")]
-    own = [(spec.created_s, run) for run in runs if (spec := run.read_spec()).owner == person]
-    return [run for _, run in sorted(own, key=lambda item: item[0], reverse=True)]
 
 
 def _name(run: Run, lang: str) -> str:

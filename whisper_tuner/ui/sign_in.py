@@ -27,7 +27,7 @@ def own_token() -> str | None:
     return None if is_shared else hub.local_token()
 
 
-def build_sign_in(info: str) -> gr.Textbox:
+def build_sign_in(info: str, name: str = "page_token") -> gr.Textbox:
     """One way to sign in: the Space's button, this computer's own, or a token typed in."""
     is_local = own_token() is not None
     if has_login_button():
@@ -36,7 +36,7 @@ def build_sign_in(info: str) -> gr.Textbox:
         gr.HTML(static_html(fragments.local_login))
     return gr.Textbox(
         "",
-        label=label("page_token"),
+        label=label(name),
         info=label(info),
         type="password",
         visible=not is_local and not has_login_button(),
@@ -49,3 +49,8 @@ def require_token(oauth: gr.OAuthToken | None, typed: str) -> str:
     if not token:
         raise InputError("push_not_logged_in")
     return token
+
+
+def optional_token(oauth: gr.OAuthToken | None, typed: str) -> str:
+    """The same for what may be public; "" when nobody is signed in."""
+    return oauth.token if oauth else own_token() or typed.strip()

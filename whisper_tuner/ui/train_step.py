@@ -29,7 +29,10 @@ from whisper_tuner.ui.session import (
     Updates,
     find_run,
     has_dataset,
+    is_begun,
     open_run,
+    owner_of,
+    refuse_second_waiting,
 )
 from whisper_tuner.ui.train_form import build_form, on_page, to_config, to_values
 
@@ -91,7 +94,7 @@ class TrainStep:
 
     def show(self, lang: str, run: Run | None, spoken: str, filled: str) -> Updates:
         """The form, open or locked, and the training as its folder tells it."""
-        if not has_dataset(run):
+        if not is_begun(run):
             html = views.paragraph(text("train_empty", lang), "empty")
             return {self.empty: html, self.room: gr.Column(visible=False)}
         is_started = run.spec_path.exists()
@@ -137,12 +140,11 @@ class TrainStep:
             }
         records = read_events(run.events_path)
         status = jobs.status(run, records)
+        can_begin_another = has_dataset(run) and not status.alive and not status.goes_on
         return {
             self.resume: gr.Button(visible=jobs.can_resume(status) and not status.goes_on),
-            self.again: gr.Button(visible=not status.alive and not status.goes_on),
-            self.further: gr.Button(
-                visible=run.has_adapter and not status.alive and not status.goes_on
-            ),
+            self.again: gr.Button(visible=can_begin_another),
+            self.further: gr.Button(visible=can_begin_another and run.has_adapter),
             self.forward: gr.Button(visible=not status.alive and run.has_adapter),
             **self.live(lang, run, status, records),
         }
@@ -177,6 +179,7 @@ class TrainStep:
         then_redraw(self.copy.after(started))
         asked = [page.lang, page.run_id]
         then_redraw(self.stop.click(self.stop_training, asked, [self.notice], **PRIVATE))
+        asked = [page.lang, page.run_id, page.person]
         resumed = self.resume.click(self.resume_training, asked, [self.notice], **PRIVATE)
         then_redraw(self.copy.after(resumed))
         self.copy.wire()
@@ -190,15 +193,23 @@ class TrainStep:
         changed = [part.change for part in (*form.dials, page.run_id, page.lang)]
         gr.on(changed, self.show_plan, chosen, [self.size], trigger_mode="always_last", **QUIET)
 
-    def start_training(self, lang: str, run_id: str, person: str, *values: object) -> str:
+    def start_training(
+        self,
+        lang: str,
+        run_id: str,
+        person: str,
+        oauth: gr.OAuthToken | None,
+        *values: object,
+    ) -> str:
         """Returns at once; the worker tells the rest through the run's folder."""
         try:
             run = open_run(run_id)
             if run.spec_path.exists():  # a second press: it is shown by now
                 return ""
             config = _config(run, values)
+            refuse_second_waiting(run, person)
             self.page.tryout.close()  # its memory is needed
-            steps.train(run, config, person)
+            steps.train(run, config, owner_of(person), oauth and oauth.token)
         except TunerError as error:
             return views.paragraph(error.sentence(lang), "problem")
         return ""
@@ -210,10 +221,14 @@ class TrainStep:
             return views.paragraph(error.sentence(lang), "problem")
         return ""
 
-    def resume_training(self, lang: str, run_id: str) -> str:
+    def resume_training(
+        self, lang: str, run_id: str, person: str, oauth: gr.OAuthToken | None
+    ) -> str:
         try:
+            run = open_run(run_id)
+            refuse_second_waiting(run, person)
             self.page.tryout.close()  # its memory is needed
-            steps.resume(open_run(run_id))
+            steps.resume(run, oauth and oauth.token)
         except TunerError as error:
             return views.paragraph(error.sentence(lang), "problem")
         return ""
@@ -234,7 +249,15 @@ class TrainStep:
         except TunerError as error:
             return views.paragraph(error.sentence(lang), "problem"), gr.skip(), gr.skip()
 
-    def show_plan(self, lang: str, run_id: str, language: str, base: str, *values: object) -> str:
+    def show_plan(
+        self,
+        lang: str,
+        run_id: str,
+        oauth: gr.OAuthToken | None,
+        language: str,
+        base: str,
+        *values: object,
+    ) -> str:
         """Whether it fits, how long it takes and what is trained, before it is started."""
         run, device = find_run(run_id), self.page.device
         if not has_dataset(run) or not base:
@@ -246,7 +269,8 @@ class TrainStep:
         except TunerError as error:
             return views.paragraph(error.sentence(lang), "problem")
         html = views.plan(config, expected, device, read_report(run.dataset_dir), lang)
-        return html + "".join(map(views.paragraph, space_sentences(find_space(), expected, lang)))
+        space = find_space(oauth and oauth.token)
+        return html + "".join(map(views.paragraph, space_sentences(space, expected, lang)))
 
     def ask_hub(self, run_id: str, base: str) -> Updates:
         """Which base models can be had. Asked when the page stands already: it takes seconds."""

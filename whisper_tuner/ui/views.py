@@ -3,6 +3,7 @@
 Whatever comes from a user is escaped where it enters HTML.
 """
 
+import re
 from html import escape
 from itertools import zip_longest
 
@@ -36,6 +37,7 @@ from whisper_tuner.ui.plot import curve
 
 MAX_PLOT_POINTS = 300
 MAX_STEP_LINES = 40  # a long training would fill the log with steps
+URL = re.compile(r"https?://[\w.:/%~-]*[\w/]")
 COLUMNS = ("column_name", "column_seconds", "column_text", "column_use", "column_problem")
 
 
@@ -43,6 +45,12 @@ def paragraph(sentence: str, kind: str = "") -> str:
     """One sentence; `kind` is a class of style.css: "note", "problem", "good", "empty"."""
     role = ' role="alert"' if kind == "problem" else ""
     return f'<p class="sentence {kind}"{role}>{escape(sentence)}</p>'
+
+
+def linked(html: str) -> str:
+    """Escaped text whose addresses can be followed."""
+    link = r'<a href="\g<0>" target="_blank" rel="noopener noreferrer">\g<0></a>'
+    return URL.sub(link, html)
 
 
 # --- recordings
@@ -232,7 +240,7 @@ def tile_list(tiles: list[tuple[str, str]], lang: str) -> str:
 def next_sentence(status: Status, has_adapter: bool, lang: str) -> str:
     """What to do when a run has ended, and while it has not."""
     if is_at_work(status):
-        return text("safe_to_close", lang)
+        return text("next_paused" if status.state == "paused" else "safe_to_close", lang)
     if status.state == "done":
         return text("next_done", lang)
     if status.state != "stopped":

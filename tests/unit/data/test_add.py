@@ -1,6 +1,7 @@
 """Recordings are added to a dataset that is there: what is there stays, what is new is checked."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -146,3 +147,10 @@ def test_a_dataset_that_shares_its_files_is_left_alone(dataset, tmp_path):
     add(fresh(tmp_path, 3), other, words)
     assert {path: path.read_bytes() for path in dataset.rglob("*.*")} == files
     assert len(read_clips(other)) == 13
+
+
+def test_new_recordings_of_one_name_are_told_apart(dataset, tmp_path):
+    new = [replace(candidate, name="good_1.wav") for candidate in fresh(tmp_path, 3)]
+    add(new, dataset, words)
+    names = [clip.name for clip in read_clips(dataset)]
+    assert len(set(names)) == len(names) and sum("good_1.wav" in name for name in names) == 4

@@ -2,8 +2,9 @@
 
 import pytest
 
-from whisper_tuner.data.encodings import CERTAIN, decode_text
+from whisper_tuner.data.encodings import ENCODINGS, decode_text, possible_encodings
 from whisper_tuner.errors import InputError
+from whisper_tuner.locales import text
 
 TEXTS = {
     "chinese": "文件名,文本\n录音一.wav,今天的天气很好，我们去公园。\n录音二.wav,他是一位医生。\n",
@@ -14,6 +15,7 @@ TEXTS = {
     "russian": "file,text\nа.wav,Сегодня очень хорошая погода.\nб.wav,Он врач и я тоже.\n",
     "greek": "file,text\na.wav,Σήμερα ο καιρός είναι πολύ καλός.\nb.wav,Είμαι γιατρός.\n",
     "polish": "file,text\na.wav,Dziś jest bardzo ładna pogoda, byłem już w mieście.\n",
+    "czech": "file,text\na.wav,Příští týden přijede můj dědeček, řekl učitel.\n",
     "taiwanese": "file,text\na.wav,今天天氣很好，我們去公園散步。\nb.wav,他是一位醫生，沒錯。\n",
 }
 
@@ -21,8 +23,15 @@ TEXTS = {
 @pytest.mark.parametrize("language", TEXTS)
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_unicode_is_certain(language: str, encoding: str) -> None:
-    text, found = decode_text(TEXTS[language].encode(encoding), "x.csv")
-    assert text == TEXTS[language] and found in CERTAIN
+    found, _, is_certain = decode_text(TEXTS[language].encode(encoding), "x.csv")
+    assert found == TEXTS[language] and is_certain
+
+
+@pytest.mark.parametrize("language", TEXTS)
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark_is_told_by_its_zeros(language: str, encoding: str) -> None:
+    words, found, is_certain = decode_text(TEXTS[language].encode(encoding), "x.csv")
+    assert (words, found, is_certain) == (TEXTS[language], encoding, True)
 
 
 def test_utf_16_big_endian() -> None:
@@ -39,29 +48,52 @@ def test_utf_16_big_endian() -> None:
         ("korean", "cp949"),
         ("german", "cp1252"),
         ("french", "cp1252"),
+        ("russian", "cp1251"),
+        ("polish", "cp1250"),
+        ("czech", "cp1250"),
     ],
 )
-def test_country_encodings_are_guessed_right(language: str, encoding: str) -> None:
-    text, found = decode_text(TEXTS[language].encode(encoding), "x.csv")
-    assert text == TEXTS[language] and found not in CERTAIN
+def test_country_encodings_are_guessed_right_but_never_certain(
+    language: str, encoding: str
+) -> None:
+    data = TEXTS[language].encode(encoding)
+    found, _, is_certain = decode_text(data, "x.csv")
+    assert found == TEXTS[language] and not is_certain
+    name = {"gbk": "gb18030", "shift_jis": "cp932"}.get(encoding, encoding)
+    assert decode_text(data, "x.csv", said=name) == (TEXTS[language], name, True)
+    assert name in possible_encodings(data)
 
 
 @pytest.mark.parametrize(
     ("language", "encoding"),
     [
-        ("russian", "cp1251"),
         ("russian", "koi8-r"),
         ("greek", "cp1253"),
-        ("polish", "cp1250"),
         ("taiwanese", "big5"),
         ("japanese", "euc-jp"),
+        ("japanese", "iso2022-jp"),
     ],
 )
 def test_other_encodings_are_a_question(language: str, encoding: str) -> None:
+    try:
+        assert not decode_text(TEXTS[language].encode(encoding), "x.csv")[2]
+    except InputError as error:
+        assert (error.code, error.params) == ("text_encoding_unknown", {"file": "x.csv"})
+
+
+def test_an_encoding_that_does_not_fit() -> None:
     with pytest.raises(InputError) as caught:
-        decode_text(TEXTS[language].encode(encoding), "x.csv")
-    assert caught.value.code == "text_encoding_unknown"
-    assert caught.value.params == {"file": "x.csv"}
+        decode_text(b"caf\xe9", "x.csv", said="utf-8")
+    assert caught.value.code == "text_encoding_wrong"
+    assert "utf-8" not in possible_encodings(b"caf\xe9")
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_every_encoding_on_offer_has_a_name(encoding: str) -> None:
+    "a".encode(encoding)
+    assert text(f"encoding_{encoding}", "en") != text(f"encoding_{encoding}", "zh") or (
+        encoding == "utf-8"
+    )
 
 
 def test_one_accent_is_enough_for_cp1252() -> None:

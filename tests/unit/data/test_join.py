@@ -1,5 +1,8 @@
 """New clips beside old ones: what was learnt is never tested, what is tested never learnt."""
 
+from dataclasses import replace
+from itertools import pairwise
+
 from whisper_tuner.data.clips import Clip
 from whisper_tuner.data.join import join
 from whisper_tuner.data.split import sentence_key
@@ -146,3 +149,11 @@ def test_the_test_grows_no_larger_than_it_may():
     new = [clip(n, f"new {n}") for n in range(1000, 1100)]
     sides, _ = joined(new, old)
     assert list(sides.values()).count("test") == 5
+
+
+def test_of_one_long_recording_a_stretch_is_held_out():
+    new = [replace(clip(n, f"new {n}"), recording="talk.mp3") for n in range(11, 61)]
+    sides, findings = joined(new)
+    splits = list(sides.values())
+    assert splits.count("test") == 10 and sum(a != b for a, b in pairwise(splits)) <= 2
+    assert findings == [("recordings_in_both_splits", "", False)]

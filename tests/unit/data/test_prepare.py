@@ -205,3 +205,15 @@ def test_a_whole_upload(tmp_path: Path) -> None:
     assert (report.n_train, report.n_test, report.findings) == (2, 1, [])
     assert [clip.speaker for clip in read_clips(tmp_path / "dataset")] == ["S0", "S1", "S2"]
     assert json.loads((tmp_path / "dataset/report.json").read_text())["n_found"] == 3
+
+
+def test_two_recordings_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    named = [
+        Candidate(
+            "audio.wav", write(tmp_path / f"{i}.wav", speech(1 + i / 10, seed=i)), f"Text {i}"
+        )
+        for i in range(3)
+    ]
+    prepare(named, tmp_path / "dataset", words)
+    names = [clip.name for clip in read_clips(tmp_path / "dataset")]
+    assert names == ["audio.wav", "audio.wav (2)", "audio.wav (3)"]

@@ -2,6 +2,8 @@
 
 import random
 from collections import Counter
+from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -135,3 +137,79 @@ def test_a_split_whose_training_side_is_all_leaks_is_no_split() -> None:
     clips = [clip("a", split="test"), clip("A", split="train"), clip("b", split="test")]
     found, findings = assign(clips, seed=1)
     assert findings == [] and all(sides(found).values()) and len(found) == 3
+
+
+def pieces_of(recording: str, n: int, speaker: str = "") -> list[Clip]:
+    """The clips of a long recording, in their order."""
+    clips = [clip(f"{recording} says {i}", speaker) for i in range(n)]
+    return [replace(one, recording=recording) for one in clips]
+
+
+def test_whole_recordings_are_held_out_where_there_are_some() -> None:
+    clips = [piece for name in "abcdefg" for piece in pieces_of(name, 20)]
+    divided, findings = assign(clips, seed=3)
+    sides = {(c.recording, c.split) for c in divided}
+    assert findings == [] and len(sides) == 7
+    assert 1 <= sum(split == "test" for _, split in sides) <= 2
+
+
+@pytest.mark.parametrize("names", ["a", "ab"])
+@pytest.mark.parametrize("seed", range(5))
+def test_of_few_recordings_a_stretch_of_each_is_held_out(names: str, seed: int) -> None:
+    clips = [piece for name in names for piece in pieces_of(name, 55)]
+    clips[3::6] = [replace(piece, text="Yes.") for piece in clips[3::6]]
+    divided, findings = assign(clips, seed)
+    assert [finding.code for finding in findings] == ["recordings_in_both_splits"]
+    assert divided == assign(clips, seed)[0]
+    for name in names:
+        splits = [c.split for c in divided if c.recording == name and c.text != "Yes."]
+        assert 8 <= splits.count("test") <= 10
+        assert sum(a != b for a, b in pairwise(splits)) <= 2  # one stretch
+    found = sides(divided)
+    assert not found["train"] & found["test"]
+
+
+def test_places_of_the_stretch_depend_on_the_seed() -> None:
+    clips = pieces_of("a", 100)
+    firsts = {[c.split for c in assign(clips, seed)[0]].index("test") for seed in range(9)}
+    assert len(firsts) > 5
+
+
+def test_speakers_keep_their_recordings_together() -> None:
+    clips = [p for i in range(12) for p in pieces_of(f"r{i}", 10, speaker=f"s{i // 2}")]
+    divided, findings = assign(clips, seed=1)
+    assert findings == [] and len({(c.speaker, c.split) for c in divided}) == 6
+    guest = [p for i in range(10) for p in pieces_of(f"r{i}", 10, speaker=f"s{i}")]
+    host = [replace(p, text=f"host {p.text}", speaker="host") for p in guest]
+    divided, findings = assign(guest + host, seed=1)
+    assert [finding.code for finding in findings] == ["recordings_in_both_splits"]
+    assert len({(c.speaker, c.split) for c in divided}) == 11  # voices are still apart
+
+
+def test_clips_beside_a_long_recording() -> None:
+    clips = pieces_of("a", 30) + MANY
+    divided, findings = assign(clips, seed=1)
+    assert findings == [] and {c.split for c in divided if c.recording} == {"train"}
+    clips = pieces_of("a", 90) + MANY[:10]
+    divided, _ = assign(clips, seed=1)
+    counted = Counter((bool(c.recording), c.split) for c in divided)
+    assert counted[False, "test"] in range(1, 11) and counted[True, "train"] >= 70
+
+
+@pytest.mark.parametrize("n", range(2, 12))
+def test_neither_side_of_one_short_recording_is_empty(n: int) -> None:
+    divided, _ = assign(pieces_of("a", n), seed=n)
+    assert {c.split for c in divided} == {"train", "test"}
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("names", ["ab", "abcdefg"])
+def test_copies_in_long_recordings_stay_on_one_side(names: str, seed: int) -> None:
+    pieces = [p for name in names for p in pieces_of(name, 40)] + MANY[:20]
+    clips = [replace(one, id=str(i)) for i, one in enumerate(pieces)]
+    copies = {str(i): f"jingle {i % 4}" for i in range(0, len(clips), 9)}
+    divided, _ = assign(clips, seed, copies=copies)
+    sides_of = {(copies[c.id], c.split) for c in divided if c.id in copies}
+    assert len(sides_of) == 4 and {c.split for c in divided} == {"train", "test"}
+    without = assign(clips, seed)[0]
+    assert len({(copies[c.id], c.split) for c in without if c.id in copies}) > 4

@@ -48,11 +48,18 @@ def test_kinds_are_in_order_of_how_bad_they_are() -> None:
         finding("texts_repeat", clip=""),
         finding("audio_silent", True),
         finding("characters_lost", clip="b.wav"),
+        finding("cue_too_long", True, clip="c.wav 0:10–0:50"),
+        finding("cue_too_long", True, clip="c.wav 1:10–1:50"),
+        finding("tiers_chosen", clip="c.wav"),
+        finding("recordings_in_both_splits", clip=""),
+        finding("characters_removed"),
     ]
     told = groups(Report(3, 2, 1, 3.0, 1.0, found))
     assert [(group.code, len(group.findings), group.fix) for group in told] == [
+        ("cue_too_long", 2, ""),
         ("audio_silent", 1, ""),
         ("characters_lost", 2, "drop"),
         ("quotes_curly", 1, "quotes"),
+        ("characters_removed", 1, ""),
         ("left_out", 1, ""),
     ]

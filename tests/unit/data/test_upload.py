@@ -9,6 +9,7 @@ import pytest
 
 from tests.sounds import speech, write
 from whisper_tuner.data.clips import Candidate
+from whisper_tuner.data.tables import Reading
 from whisper_tuner.data.upload import candidates
 from whisper_tuner.errors import InputError
 
@@ -187,7 +188,8 @@ def test_junk_is_silent_and_the_unknown_is_said(tmp_path: Path) -> None:
     for path in (source, zipped(source)):
         found = list(candidates([path]))
         assert pairs(found) == {"a.wav": "one"}
-        assert problems(found) == sorted(("file_ignored", name) for name in other)
+        ignored = [("file_ignored", "README.txt"), ("file_ignored", "extra.csv")]
+        assert problems(found) == [*ignored, ("transcript_not_needed", "a.TextGrid")]
 
 
 def test_rows_with_a_comma_too_many(tmp_path: Path) -> None:
@@ -200,15 +202,18 @@ def test_a_text_file_nobody_can_read(tmp_path: Path) -> None:
     (tmp_path / "src/a.txt").write_bytes("Сегодня очень хорошая погода.".encode("cp1251"))
     found = list(candidates([tmp_path / "src"]))
     assert pairs(found) == {"b.wav": "fine"}
-    assert problems(found) == [("transcript_unreadable", "a.wav")]
+    assert problems(found) == [("transcript_encoding_open", "a.wav")]
+    found = list(candidates([tmp_path / "src"], reading=Reading(encoding="cp1251")))
+    assert pairs(found) == {"a.wav": "Сегодня очень хорошая погода.", "b.wav": "fine"}
 
 
-def test_a_guessed_encoding_is_said(tmp_path: Path) -> None:
+def test_an_encoding_that_is_not_told_is_asked_for(tmp_path: Path) -> None:
     fill(tmp_path / "src", {"录音.wav": None})
     (tmp_path / "src/l.csv").write_bytes("文件名,文本\n录音,他是一位医生\n".encode("gb18030"))
-    found = list(candidates([tmp_path / "src"]))
+    assert refusal([tmp_path / "src"]) == "table_encoding_open"
+    found = list(candidates([tmp_path / "src"], reading=Reading(encoding="gb18030")))
     assert pairs(found) == {"录音.wav": "他是一位医生"}
-    assert problems(found) == [("table_encoding_guessed", "l.csv")]
+    assert problems(found) == []
 
 
 @pytest.mark.parametrize(
@@ -256,13 +261,15 @@ def test_nothing_usable(tmp_path: Path) -> None:
     assert refusal([tmp_path / "gone.wav"]) == "upload_not_found"
     assert refusal([fill(tmp_path / "a", {"l.csv": ROWS + "a,b\n"})]) == "upload_no_audio"
     assert refusal([fill(tmp_path / "b", {"a.wav": None})]) == "upload_no_transcripts"
-    sheet = fill(tmp_path / "c", {"a.wav": None, "list.xlsx": "PK"})
+    sheet = fill(tmp_path / "c", {"a.wav": None, "list.numbers": "PK"})
     assert refusal([sheet]) == "upload_is_spreadsheet"
+    sheet = fill(tmp_path / "f", {"a.wav": None, "list.xlsx": "PK"})
+    assert refusal([sheet]) == "table_not_readable"
     fill(tmp_path, {"clips.rar": "Rar!", "clips.zip": "PK"})
     assert refusal([tmp_path / "clips.rar"]) == "upload_archive_kind"
     assert refusal([tmp_path / "clips.zip"]) == "archive_not_zip"
     bad = fill(tmp_path / "d", {"a.wav": None, "l.csv": "recording,words\na.wav,x\n"})
-    assert refusal([bad]) == "table_no_text_column"
+    assert refusal([bad]) == "table_columns_open"
     many = fill(tmp_path / "e", {"a.wav": None, "a.txt": "x" * 70_000})
     assert problems(list(candidates([many]))) == [("transcript_unreadable", "a.wav")]
 

@@ -140,5 +140,17 @@ def test_the_end_of_a_run_is_waited_for_but_not_for_ever(alive, run, hub) -> Non
     waiting.start()
     waiting.join(20)
     assert not waiting.is_alive()
-    assert copier.told[0] == "copy_waits"
-    copier.end()
+    assert copier.told == ("copy_not_renewed", {"run": run.id}) and copier.has_problem
+    assert f"copy {run.id}" in copy_sentence(copier)
+    assert hub.requests.count("GET /api/whoami-v2") >= copying.LAST_TRIES
+
+
+def test_a_last_try_is_made_after_the_end(alive, run, hub, monkeypatch) -> None:
+    monkeypatch.setattr(copying, "TRY_AGAIN_S", 3600.0)
+    hub.fail("GET /api/whoami", status=503, times=1 + len(repository.WAITS_S))
+    copier = Copier(run, TOKEN, hub.endpoint)
+    wait_until(copier, "copy_waits")
+    say(run, "done")
+    locks.fcntl.flock(alive, locks.fcntl.LOCK_UN)
+    copier.wait()
+    assert copier.told[0] == "copy_whole"

@@ -68,7 +68,7 @@ def test_a_lost_run_comes_back_and_waits_for_its_owner(training, hub, tmp_path, 
     assert (status.state, status.reason) == ("interrupted", "worker_vanished")
     assert jobs.can_resume(status) and not status.goes_on
     started = []
-    monkeypatch.setattr(jobs, "start", lambda *arguments: started.append(arguments))
+    monkeypatch.setattr(jobs, "start", lambda *arguments, **_: started.append(arguments))
     look_after(run)
     assert started == []
     steps.resume(run)

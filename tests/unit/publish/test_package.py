@@ -1,4 +1,5 @@
 import json
+import shutil
 import zipfile
 
 import pytest
@@ -47,6 +48,13 @@ def test_a_run_that_was_not_compared_is_packed_too(run: Run) -> None:
     run.comparison_path.unlink()
     with zipfile.ZipFile(zip_adapter(run)) as archive:
         assert "Not measured" in archive.read("README.md").decode()
+
+
+def test_the_adapter_outlives_the_recordings(run: Run) -> None:
+    shutil.rmtree(run.dataset_dir)
+    with zipfile.ZipFile(zip_adapter(run)) as archive:
+        card = archive.read("README.md").decode()
+    assert "| LoRA |" in card and "Speech" not in card
 
 
 @pytest.mark.parametrize("base", ["/data/models/base", "models/base", "", "openai/whisper-tiny"])

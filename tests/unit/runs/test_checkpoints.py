@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.chaos_parts.disks import mutate
+from benchmarks.chaos_parts.mutants import mutate
 from whisper_tuner.runs import checkpoints
 
 FILES = {"weights": b"w" * 5000, "optimizer": bytes(range(256)) * 20, "state.json": b'{"step": 1}'}
@@ -26,13 +26,30 @@ def test_commit_gives_a_whole_checkpoint_with_its_files(tmp_path):
 
 
 def test_only_the_newest_are_kept(tmp_path):
-    for step in (20, 40, 100, 60, 80):
+    for step in (20, 40, 60, 80, 100):
         checkpoints.commit(tmp_path, step, fill)
     assert [path.name for path in checkpoints.by_step(tmp_path)] == [
         "step-60",
         "step-80",
         "step-100",
     ]
+
+
+def test_broken_ones_cost_no_good_one(tmp_path):
+    """A training whose checkpoints were all damaged begins again, with lower steps."""
+    for step in (100, 125, 150):
+        (checkpoints.commit(tmp_path, step, fill) / "weights").unlink()
+    assert checkpoints.newest(tmp_path) is None
+    again = checkpoints.commit(tmp_path, 25, fill)
+    assert checkpoints.by_step(tmp_path) == [again]
+
+
+def test_broken_ones_are_told_and_deleted(tmp_path):
+    first, second, third = (checkpoints.commit(tmp_path, step, fill) for step in (20, 40, 60))
+    (first / "weights").unlink()
+    (third / "state.json").write_bytes(b"{}")
+    assert checkpoints.drop_broken(tmp_path) == [20, 60]
+    assert checkpoints.by_step(tmp_path) == [second]
 
 
 def test_none_where_nothing_was_saved(tmp_path):

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from whisper_tuner.runs.events import (
     KINDS,
     EventWriter,
@@ -58,6 +60,37 @@ def test_torn_last_line_is_not_read_and_not_kept(tmp_path):
     assert writer.append(EVENTS[1]) == 2
     writer.close()
     assert [json.loads(line)["seq"] for line in path.read_text().splitlines()] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"\0" * 300 + b"\n",
+        b"\n",
+        b"[]\n",
+        b"7\n",
+        b"\xff\n",
+        b'{"seq": 3, "time_s": 1.0, "kind": "of_a_later_version"}\n',
+        b'{"seq": 3, "time_s": 1.0, "kind": "note", "of_a_later_version": 1}\n',
+        b'{"seq": null, "time_s": 1.0, "kind": "note", "code": "note_saved"}\n',
+        b'{"time_s": 1.0, "kind": "note", "code": "note_saved"}\n',
+    ],
+)
+def test_reading_ends_at_the_first_bad_line_and_writing_goes_on_there(tmp_path, bad):
+    path = tmp_path / "events.jsonl"
+    writer = EventWriter(path)
+    for event in EVENTS[:2]:
+        writer.append(event)
+    writer.close()
+    behind = bad + b'{"seq": 4, "time_s": 1.0, "kind": "state", "state": "done"}\n{"torn'
+    with path.open("ab") as file:
+        file.write(behind)
+    assert [record.event for record in read_events(path)] == EVENTS[:2]
+    writer = EventWriter(path)
+    assert writer.append(EVENTS[3]) == 3
+    writer.close()
+    assert [record.event for record in read_events(path)] == [*EVENTS[:2], EVENTS[3]]
+    assert (tmp_path / "events.unreadable").read_bytes() == behind
 
 
 def test_every_cut_of_the_file_is_readable(tmp_path):

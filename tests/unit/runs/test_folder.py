@@ -1,5 +1,6 @@
 """The run folder: private, found by its id only, its specification written once."""
 
+import json
 import stat
 
 import pytest
@@ -38,6 +39,33 @@ def test_specification_is_written_once_and_read_back(tmp_path):
     with pytest.raises(RunError) as caught:
         run.write_spec(spec)
     assert caught.value.code == "run_has_started"
+
+
+WHOLE = json.loads(Spec(CONFIG, 12.5, {}).to_json())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "\0" * 400,
+        '{"config": ',
+        "[]",
+        json.dumps({**WHOLE, "of_a_later_version": 1}),
+        json.dumps({**WHOLE, "config": {**WHOLE["config"], "of_a_later_version": 1}}),
+        json.dumps({**WHOLE, "config": {**WHOLE["config"], "precision": "2bit"}}),
+        json.dumps({name: value for name, value in WHOLE.items() if name != "created_s"}),
+    ],
+)
+def test_what_cannot_be_read_is_named(tmp_path, content):
+    run = Run.create(tmp_path)
+    assert run.is_readable
+    run.spec_path.write_text(content)
+    assert not run.is_readable
+    with pytest.raises(RunError) as caught:
+        run.read_spec()
+    assert caught.value.code == "run_unreadable"
+    assert run.id in caught.value.sentence("zh")
 
 
 def test_new_run_is_a_draft(tmp_path):

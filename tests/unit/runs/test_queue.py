@@ -6,9 +6,10 @@ import time
 import pytest
 
 from whisper_tuner.errors import RunError
-from whisper_tuner.runs import jobs, locks, queue
+from whisper_tuner.runs import jobs, locks, queue, worker_row
 from whisper_tuner.runs.events import EventWriter, StateChanged, Step
 from whisper_tuner.runs.folder import Run, Spec
+from whisper_tuner.runs.worker_row import WorkerRow
 
 
 @pytest.fixture
@@ -88,3 +89,15 @@ def test_a_clock_put_back_changes_no_order(living, tmp_path, monkeypatch):
     monkeypatch.setattr(time, "time", lambda: 1e9)
     with queue.place(Run.create(tmp_path), "") as now_s:
         assert now_s > first.read_spec().created_s
+
+
+def test_who_resumes_stands_at_the_end_of_the_queue(living):
+    """However long ago the training was asked for first."""
+    resumed, waits = living(StateChanged("queued")), living(StateChanged("queued"))
+    assert queue.runs_ahead(resumed) == []
+    with queue.place(resumed, "") as ticket_s:
+        lock = os.open(resumed.lock_path, os.O_RDWR)
+        worker_row.write(lock, WorkerRow(ticket_s=ticket_s))
+        os.close(lock)
+    assert queue.runs_ahead(resumed) == [waits]
+    assert queue.runs_ahead(waits) == []

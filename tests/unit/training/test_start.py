@@ -260,7 +260,20 @@ class Hearing:
         self.model, self.said = model, said
 
     def tuned(self, clips, on_batch=None, window="full"):
+        if on_batch:
+            on_batch(1, len(clips))
         return [self.said for _ in clips]
+
+
+def test_stop_does_not_wait_for_a_measurement(learnt, tiny_config):
+    writer = EventWriter(learnt.events_path)
+    context = WorkerContext(learnt, writer)
+    dev = read_clips(learnt.dataset_dir, "train")[:2]
+    scorer = Scorer(context, tiny_config, Hearing(model_of(tiny_config), dev[0].text), [], dev)
+    context.stop_asked = True
+    assert not scorer(5, is_last=False)
+    writer.close()
+    assert not [r for r in read_events(learnt.events_path) if r.event.kind == "score"]
 
 
 @pytest.mark.parametrize("n_dev", [0, 2])

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from types import SimpleNamespace
 
 import gradio as gr
@@ -62,7 +63,7 @@ def build(kind: type) -> object:
 
 
 def started(run: Run, config) -> None:
-    run.write_spec(Spec(config, time.time(), {}))
+    run.write_spec(Spec(config, time.time(), {}, owner="of a lost disk"))
 
 
 def wait_until(condition) -> None:
@@ -111,13 +112,13 @@ def test_signed_in_by_the_space(run, tiny_config, hub):
 @pytest.mark.parametrize("on_space", [True, False])
 def test_only_a_space_that_forgets_speaks_of_it(run, tiny_config, hub, monkeypatch, on_space):
     hub.spaces["anna/tuner"] = {"stage": "RUNNING", "gcTimeout": 1}
-    space._runtime.cache_clear()
+    space._answers.clear()
     if on_space:
         monkeypatch.setenv("SPACE_ID", "anna/tuner")
     step = build(TrainStep)
     assert step.copy.room.visible is on_space
     values = [dial.value for dial in step.form.dials[2:]]
-    html = step.show_plan("en", run.id, "it", tiny_config.base, *values)
+    html = step.show_plan("en", run.id, None, "it", tiny_config.base, *values)
     assert ("no persistent storage" in html) is on_space
     assert ("goes to sleep" in html) is on_space
 
@@ -127,11 +128,13 @@ def test_the_page_restores(run, tiny_config, hub, tmp_path, monkeypatch):
     copying.PrivateCopy(run, TOKEN).update(is_over=True)
     monkeypatch.setenv("WHISPER_TUNER_RUNS", str(tmp_path / "new"))
     name = f"whisper-tuner-copy-{run.id}"
-    told, token, run_id, language = restore_corner.restore("en", name, TOKEN, None, None)
+    told, token, run_id, language = restore_corner.restore("en", "here", name, TOKEN, None, None)
     assert (token, run_id, language) == ("", run.id, "it")
     assert "find it in step 2" in told
-    assert steps.Run.open(tmp_path / "new", run_id).read_spec() == run.read_spec()
-    told, *_ = restore_corner.restore("en", "mallory/x", TOKEN, None, None)
+    restored = steps.Run.open(tmp_path / "new", run_id)
+    assert restored.read_spec() == replace(run.read_spec(), owner="here")
+    assert session.runs_of("here anna") == [restored]
+    told, *_ = restore_corner.restore("en", "here", "mallory/x", TOKEN, None, None)
     assert "not in your own account" in told and 'role="alert"' in told
-    told, *_ = restore_corner.restore("en", name, "", None, None)
+    told, *_ = restore_corner.restore("en", "here", name, "", None, None)
     assert "not signed in" in told

@@ -1,6 +1,5 @@
 """The page of a run that goes on from another: what the form shows and locks, where uploads go."""
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,23 +26,6 @@ CONFIG = TrainConfig(
     learning_rate=2e-4,
     n_devices=4,
 )
-
-
-@pytest.fixture
-def loops(monkeypatch) -> Iterator[None]:
-    """Gradio makes an event loop for a lock outside of one, and never closes it."""
-    made = []
-    new_event_loop = asyncio.new_event_loop
-
-    def remember() -> asyncio.AbstractEventLoop:
-        made.append(new_event_loop())
-        return made[-1]
-
-    monkeypatch.setattr(asyncio, "new_event_loop", remember)
-    yield
-    asyncio.set_event_loop(None)
-    for loop in made:
-        loop.close()
 
 
 @pytest.fixture
@@ -120,9 +102,9 @@ def test_base_and_lora_are_the_adapters_whatever_the_form_says(page, ended):
     _, run_id, _ = step.train_further("en", ended.id)
     filled = ("it", "openai/whisper-small", "8bit", 3, 1e-4, 8, 12, 4, "speech", 1)
     fresh = ("it", "openai/whisper-base", "8bit", 3, 1e-4, 32, 64, 4, "speech", 1)
-    planned = step.show_plan("en", run_id, *filled)
+    planned = step.show_plan("en", run_id, None, *filled)
     assert "weights are trained" in planned
-    assert step.show_plan("en", run_id, *fresh) == planned
+    assert step.show_plan("en", run_id, None, *fresh) == planned
 
 
 def files_of(folder: Path) -> list[str]:
@@ -141,15 +123,15 @@ def test_an_upload_is_added_unless_something_else_is_chosen(page, ended, tmp_pat
     (more / "more.txt").write_text("Altre parole.")
 
     quiet = gr.Progress()
-    added = data.prepare_files("en", run_id, ADD, files_of(more), quiet)
+    added = data.prepare_files("en", run_id, ADD, files_of(more), None, quiet)
     assert added[:2] == ("", run_id)
     assert len(read_clips(run.dataset_dir)) == 11
-    anew = data.prepare_files("en", run_id, ANEW, files_of(more), quiet)
+    anew = data.prepare_files("en", run_id, ANEW, files_of(more), None, quiet)
     assert anew[1] not in (run_id, ended.id)
     assert len(read_clips(run.dataset_dir)) == 11
 
-    refused = data.prepare_files("en", run_id, ADD, [], quiet)
+    refused = data.prepare_files("en", run_id, ADD, [], None, quiet)
     assert "Nothing was uploaded" in refused[0] and run.dir.exists()
     run.write_spec(Spec(CONFIG, 2.0, {}))
     assert not shown(data.show("en", run, "all", "")[data.more])["visible"]
-    assert data.prepare_files("en", run_id, ADD, files_of(more), quiet)[1] != run_id
+    assert data.prepare_files("en", run_id, ADD, files_of(more), None, quiet)[1] != run_id

@@ -174,6 +174,7 @@ def test_time_between_two_workers_is_not_counted():
     ("status", "has_adapter", "beginning"),
     [
         (Status("training", True), False, "You may close this page"),
+        (Status("paused", True), False, "The disk is nearly full"),
         (Status("done", False), True, "The tuned model is ready"),
         (Status("stopped", False), True, "What was learned so far is kept"),
         (Status("stopped", False), False, "It was stopped before anything was learned"),

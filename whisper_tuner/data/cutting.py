@@ -1,0 +1,125 @@
+"""A long recording → clips, without ever holding all of its sound in memory.
+
+It is decoded once, into a temporary 16 kHz FLAC, and every clip is read from there.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+import soundfile
+
+from whisper_tuner.audio import MAX_CLIP_S, SAMPLE_RATE, stream, write_flac
+from whisper_tuner.data.clips import Candidate
+from whisper_tuner.errors import AudioError
+
+MAX_RECORDING_S = 12 * 3600.0
+TOLERANCE_S = 0.5  # what a last cue may be written too long
+ROUNDING_S = 1e-3
+PCM_16 = {"format": "FLAC", "subtype": "PCM_16"}
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of a recording that is to become a clip; `recording` is the user's name for it.
+
+    One with a `problem` is passed on as a candidate with this problem.
+    """
+
+    name: str
+    recording: str
+    start_s: float
+    end_s: float
+    text: str
+    speaker: str = ""
+    row: int | None = None
+    problem: str = ""
+    params: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A decoded recording: 16 kHz mono FLAC."""
+
+    path: Path
+    duration_s: float
+
+
+@contextmanager
+def decoded(path: Path, name: str) -> Iterator[Recording]:
+    """The recording, there until the context ends.
+
+    Raises: AudioError recording_too_long, and those of `audio.stream`.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        flac = Path(folder) / "recording.flac"
+        n_samples = 0
+        with soundfile.SoundFile(flac, "w", SAMPLE_RATE, 1, **PCM_16) as file:
+            for block in stream(path, name):
+                file.write(block)
+                n_samples += len(block)
+                if n_samples > MAX_RECORDING_S * SAMPLE_RATE:
+                    hours = round(MAX_RECORDING_S / 3600)
+                    raise AudioError("recording_too_long", file=name, hours=hours)
+        if n_samples == 0:
+            raise AudioError("audio_empty", file=name)
+        yield Recording(flac, n_samples / SAMPLE_RATE)
+
+
+def cut(recording: Recording, segments: Iterable[Segment]) -> Iterator[Candidate]:
+    """A clip a segment, each a file that is there until the next is asked for."""
+    target = recording.path.with_name("clip.flac")
+    with soundfile.SoundFile(recording.path) as sound:
+        for segment in segments:
+            problem = segment.problem or _problem(segment, recording.duration_s)
+            if not problem:
+                first = round(segment.start_s * SAMPLE_RATE)
+                sound.seek(first)
+                n_samples = round(segment.end_s * SAMPLE_RATE) - first
+                write_flac(target, sound.read(n_samples, dtype="float32"))
+            yield _candidate(segment, problem, None if problem else target)
+
+
+def cut_recordings(
+    segments: Iterable[Segment], fetch: Callable[[str], Path]
+) -> Iterator[Candidate]:
+    """The same from several recordings, as a Kaldi `segments` file lists them.
+
+    `fetch`: the file of a recording. Each is decoded once where its segments follow each other.
+    """
+    for name, group in groupby(segments, lambda segment: segment.recording):
+        listed = list(group)
+        try:
+            with decoded(fetch(name), name) as recording:
+                yield from cut(recording, listed)
+        except AudioError as error:
+            for segment in listed:
+                yield _candidate(segment, error.code, params=error.params)
+
+
+def _problem(segment: Segment, duration_s: float) -> str:
+    if segment.end_s <= segment.start_s:
+        return "cue_ends_before_start"
+    if segment.start_s >= duration_s or segment.end_s > duration_s + TOLERANCE_S:
+        return "cue_past_end"
+    if segment.end_s - segment.start_s > MAX_CLIP_S + ROUNDING_S:
+        return "cue_too_long"
+    return ""
+
+
+def _candidate(
+    segment: Segment, problem: str, audio: Path | None = None, params: dict | None = None
+) -> Candidate:
+    return Candidate(
+        name=segment.name,
+        audio=audio,
+        text=segment.text,
+        speaker=segment.speaker,
+        row=segment.row,
+        problem=problem,
+        params=segment.params if params is None else params,
+        recording=segment.recording,
+    )

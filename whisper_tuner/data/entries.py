@@ -1,0 +1,94 @@
+"""The files of an upload, wherever they lie: in a folder, in a ZIP, or loose."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from whisper_tuner.data.archives import ARCHIVE_SUFFIXES, Archive, is_junk, open_archive
+from whisper_tuner.data.matching import parts_of
+from whisper_tuner.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file of the upload: its name there, and how to get it as a file on disk.
+
+    A file out of an archive is only there until the next one is fetched.
+    """
+
+    name: str
+    fetch: Callable[[], Path]
+
+    @property
+    def suffix(self) -> str:
+        return PurePosixPath(self.name).suffix.lower()
+
+    @property
+    def folder(self) -> tuple[str, ...]:
+        return parts_of(self.name)[:-1]
+
+    @property
+    def file_name(self) -> str:
+        return parts_of(self.name)[-1]
+
+    def read(self, max_bytes: int) -> bytes:
+        """The bytes of a small file. Raises InputError text_too_large."""
+        with self.fetch().open("rb") as file:
+            data = file.read(max_bytes + 1)
+        if len(data) > max_bytes:
+            raise InputError("text_too_large", file=self.name, limit_kb=max_bytes >> 10)
+        return data
+
+
+@contextmanager
+def opened(paths: Sequence[Path], names: Sequence[str] | None) -> Iterator[list[Entry]]:
+    """The files of an upload as long as the context lasts.
+
+    `paths`: files, ZIPs and folders in any mixture; `names`: what the user calls each of them.
+
+    Raises: InputError upload_not_found, upload_archive_kind, and those of `archives.open_archive`.
+    """
+    names = [path.name for path in paths] if names is None else names
+    with ExitStack() as stack:
+        temp_dir = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        entries: list[Entry] = []
+        for path, name in zip(paths, names, strict=True):
+            entries += _entries(path, name, temp_dir, stack)
+        yield entries
+
+
+def _entries(path: Path, name: str, temp_dir: Path, stack: ExitStack) -> list[Entry]:
+    suffix = PurePosixPath(name).suffix.lower()
+    if not path.exists():
+        raise InputError("upload_not_found", file=name)
+    if path.is_dir():
+        return [_on_disk(file, file.relative_to(path).as_posix()) for file in _walk(path)]
+    if suffix == ".zip":
+        archive = stack.enter_context(open_archive(path, name))
+        return [_archived(archive, member, temp_dir) for member in archive.names]
+    if suffix in ARCHIVE_SUFFIXES:
+        raise InputError("upload_archive_kind", file=name)
+    return [] if is_junk(name) else [_on_disk(path, name)]
+
+
+def _walk(folder: Path) -> list[Path]:
+    files = [Path(root, name) for root, _, names in os.walk(folder) for name in names]
+    known = (file for file in files if not is_junk(file.relative_to(folder).as_posix()))
+    return sorted(file for file in known if file.is_file())  # a link may lead nowhere
+
+
+def _on_disk(path: Path, name: str) -> Entry:
+    where = str(path)  # smaller than a Path, and there may be thousands
+    return Entry(name.replace("\\", "/"), lambda: Path(where))
+
+
+def _archived(archive: Archive, member: str, temp_dir: Path) -> Entry:
+    def fetch() -> Path:
+        target = temp_dir / "member"  # one at a time: an archive never fills the disk
+        archive.extract(member, target)
+        return target
+
+    return Entry(member, fetch)
