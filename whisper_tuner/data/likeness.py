@@ -22,9 +22,12 @@ SMOOTH, LAG = 4, 4  # frames: the energies of 64 ms are compared with those of 6
 LOUD_DB = 20.0  # below the loudest frame a frame is not compared
 MIN_FRAMES = 20  # loud ones; a shorter sound is too little to tell by
 MAX_DIFFERENT = 0.18  # share of the bits in which copies may differ
+MAX_DIFFERENT_HALF = 0.28  # in either half: a sentence that begins like another is no copy
 MAX_DIFFERENT_WORD = 0.15  # the same for clips of a single word,
 WORD_FRAMES = 48  # which have fewer loud frames than this
 MIN_COMMON = 0.8  # share of the shorter clip's loud frames that both must have
+N_PARTS = 4  # of all words, one at a time
+N_NEXT = 2  # other clips with the same word may lie between two copies
 HOPELESS = 2  # times the limit: not worth looking a little further
 SLIP = 2  # frames by which shared words may be misplaced
 _HANN = np.hanning(WINDOW).astype(np.float32)
@@ -79,7 +82,7 @@ def copies(prints: Sequence[Print]) -> list[tuple[int, int]]:
 def difference(one: Print, other: Print, offset: int) -> float:
     """Share of different bits where both are loud; frame t of `one` is `t + offset` of `other`.
 
-    1.0 when they have too little in common there.
+    That of the worse half when it is alike in one half only; 1.0 with too little in common there.
     """
     start, end = max(0, -offset), min(len(one.words), len(other.words) - offset)
     if end <= start:
@@ -90,7 +93,10 @@ def difference(one: Print, other: Print, offset: int) -> float:
     if n_common < max(MIN_FRAMES, n_needed):
         return 1.0
     different = np.bitwise_count(one.words[here][both] ^ other.words[there][both])
-    return float(different.sum() / (n_common * (N_BANDS - 1)))
+    share = float(different.mean() / (N_BANDS - 1))
+    halves = (different[: n_common // 2], different[n_common // 2 :])
+    worse = max(float(half.mean()) for half in halves) / (N_BANDS - 1)
+    return share if worse <= MAX_DIFFERENT_HALF else worse
 
 
 def _is_same(one: Print, other: Print, offset: int) -> bool:
@@ -106,15 +112,9 @@ def _is_same(one: Print, other: Print, offset: int) -> bool:
 
 def _alike(prints: Sequence[Print]) -> list[list[int]]:
     """Pairs that share words, with the offset at which most of these lie. Each shared word links a
-    clip with the next that has it: copies share many, so a chain of links reaches all of them.
+    clip with the next few that have it: copies share many, so a chain of links reaches them all.
     """
-    keys, owners, places = _landmarks(prints)
-    order = np.argsort(keys, kind="stable")
-    keys, owners, places = keys[order], owners[order], places[order]
-    linked = (keys[1:] == keys[:-1]) & (owners[1:] != owners[:-1])
-    first, second = owners[:-1][linked], owners[1:][linked]  # stable: the first is the earlier
-    offsets = places[1:][linked] - places[:-1][linked]
-    pairs = np.stack([first, second, offsets], axis=1)
+    pairs = np.concatenate([_links(*_landmarks(prints, part)) for part in range(N_PARTS)])
     if not len(pairs):
         return []
     found, n_votes = np.unique(pairs, axis=0, return_counts=True)
@@ -124,14 +124,30 @@ def _alike(prints: Sequence[Print]) -> list[list[int]]:
     return found[is_new].tolist()
 
 
-def _landmarks(prints: Sequence[Print]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of all loud frames: word and the word 64 ms later as one key, whose it is, and where."""
-    keys, owners, places = [np.zeros(0, np.uint32)], [np.zeros(0, int)], [np.zeros(0, int)]
+def _links(keys: np.ndarray, owners: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Owner, other owner and the offset of each two places with the same key, shape = (n, 3)."""
+    order = np.argsort(keys, kind="stable")
+    keys, owners, places = keys[order], owners[order], places[order]
+    links = []
+    for n in range(1, N_NEXT + 1):
+        linked = (keys[n:] == keys[:-n]) & (owners[n:] != owners[:-n])
+        first, second = owners[:-n][linked], owners[n:][linked]  # stable: the first is the earlier
+        links.append(np.stack([first, second, places[n:][linked] - places[:-n][linked]], axis=1))
+    return np.concatenate(links)
+
+
+def _landmarks(prints: Sequence[Print], part: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of all loud frames: word and the word 64 ms later as one key, whose it is, and where. Only
+    the keys of one part, to need little memory at a time.
+    """
+    keys, owners, places = [np.zeros(0, np.uint32)], [np.zeros(0, np.int32)], []
     for i, one in enumerate(prints):
         words = one.words.astype(np.uint32)
         both = (words[:-LAG] << 16) | words[LAG:]
-        where = np.flatnonzero(one.loud[:-LAG] & one.loud[LAG:] & (both != 0))
+        is_used = one.loud[:-LAG] & one.loud[LAG:] & (both != 0) & (both % N_PARTS == part)
+        where = np.flatnonzero(is_used).astype(np.int32)
         keys.append(both[where])
-        owners.append(np.full(len(where), i))
+        owners.append(np.full(len(where), i, np.int32))
         places.append(where)
+    places.append(np.zeros(0, np.int32))
     return np.concatenate(keys), np.concatenate(owners), np.concatenate(places)
