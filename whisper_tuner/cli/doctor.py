@@ -18,7 +18,7 @@ N_SHOWN = 10  # findings of a kind in the terminal; --json has all
 
 def check(options: argparse.Namespace) -> int:
     run = open_run(options.run)
-    if not run.dataset_dir.exists():
+    if not steps.has_dataset(run):
         raise InputError("dataset_missing", run=run.id)
     if options.fix:
         steps.fix(run, options.fix)
