@@ -171,6 +171,7 @@ def _fills(small: Small, n: int, draw: random.Random, tell: Tell) -> dict:
             if met != TOO_LATE:
                 break
             figures["fills_too_late"] += 1
+            small.ballast.unlink(missing_ok=True)
             forget(run)
         else:
             raise SystemExit(f"fills: {MAX_DRAWS} times too late at {point}")
