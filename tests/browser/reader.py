@@ -46,4 +46,4 @@ class Reader:
         self.page.get_by_label(self.say("page_epochs")).first.fill(str(epochs))
         self.page.keyboard.press("Tab")
         self.press("page_start")
-        expect(self.button("page_stop")).to_be_visible()
+        expect(self.button("page_stop")).to_be_visible(timeout=120_000)  # torch is loaded first

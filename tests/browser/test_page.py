@@ -120,7 +120,7 @@ def test_from_an_upload_to_a_zip(visit, served, upload, recording, lang):
     reader.page.close()  # in the middle of it
 
     reader = Reader(visitor.open(), lang)
-    expect(reader.button("page_stop")).to_be_visible()
+    expect(reader.button("page_stop")).to_be_visible(timeout=SLOW_MS)
     second = Reader(visitor.open(), lang)
     second.sees(reader.say("state_done"), SLOW_MS)
     second.page.close()
