@@ -225,6 +225,7 @@ def test_common_voice_archive(visit, tmp_path, recording):
         add_member(tar, "cv-corpus-26.0/cy/validated.tsv", "\n".join(table).encode() + b"\n")
     reader = Reader(visit().open(), "en")
     reader.page.get_by_role("tab", name="Common Voice").click()
+    reader.press("page_cv_upload")
     reader.press("page_cv_button")
     reader.sees("Choose a Common Voice archive first.")
     reader.page.locator("input[type=file]").last.set_input_files(archive)
