@@ -30,7 +30,7 @@ N_PARTS = 4  # of all words, one at a time
 N_NEXT = 2  # other clips with the same word may lie between two copies
 HOPELESS = 2  # times the limit: not worth looking a little further
 SLIP = 2  # frames by which shared words may be misplaced
-_HANN = np.hanning(WINDOW).astype(np.float32)
+_HANN = np.hanning(WINDOW // 2).astype(np.float32)
 _EDGES = np.unique(np.round(np.geomspace(LOWEST_BIN, HIGHEST_BIN, N_BANDS + 1)).astype(int))
 _BIT_VALUES = (1 << np.arange(N_BANDS - 1)).astype(np.uint16)
 
@@ -45,9 +45,10 @@ class Print:
 
 def spectra(samples: np.ndarray) -> np.ndarray:
     """Power of overlapping windows up to 4 kHz, float32, shape = (n_frames, 129)."""
-    padded = np.pad(samples, (0, max(0, WINDOW * 4 - len(samples))))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]
-    spectrum = np.fft.rfft(frames * _HANN, axis=1)[:, : HIGHEST_BIN + 1]
+    padded = np.pad(samples, (0, max(len(samples) % 2, 4 * WINDOW - len(samples))))
+    halved = padded[::2] + padded[1::2]  # 8 kHz: half of the work; copies alias alike
+    frames = np.lib.stride_tricks.sliding_window_view(halved, WINDOW // 2)[:: HOP // 2]
+    spectrum = np.fft.rfft(frames * _HANN, axis=1)
     return spectrum.real**2 + spectrum.imag**2
 
 

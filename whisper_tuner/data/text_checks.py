@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 from whisper_tuner.data.clips import Clip, Finding
 from whisper_tuner.data.sound_checks import JUDGED_FROM_S, Sound
@@ -71,6 +71,7 @@ def markup(clip: Clip) -> Finding | None:
     return clip.finding("transcript_markup", found=" ".join(found[:N_SHOWN])) if found else None
 
 
+@lru_cache(maxsize=1 << 15)  # asked for the same texts by several checks
 def strip_markup(text: str) -> str:
     """Without tags, notes and times, and with `&amp;` as the sign that it stands for."""
     plain = MARKUP.sub(" ", html.unescape(text))
