@@ -5,6 +5,7 @@ shares half of its sound with another clip at most. It takes a few seconds to ma
 """
 
 import csv
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,6 +84,12 @@ def _joins(
                 text, name = sentence(" ".join(words)), f"two_{len(rows):04d}.flac"
                 rows.append(Row(name, text, side, f"{side}er", samples * rng.uniform(*GAIN)))
     return rows
+
+
+def saved_as(samples: np.ndarray, kind: str) -> np.ndarray:
+    file = io.BytesIO()
+    soundfile.write(file, samples, SAMPLE_RATE, format=kind)
+    return soundfile.read(io.BytesIO(file.getvalue()), dtype="float32")[0]
 
 
 def write(folder: Path, rows: list[Row]) -> Path:

@@ -3,7 +3,7 @@
     python -m benchmarks.fuzz_parts.defects --clean 2000 --json FILE
 
 A defect counts as named when a finding about its clip has one of the codes that fit; a clean row
-that is refused counts against it. Copies must not lie on both sides of the split.
+that is refused counts against it. For the copies see `leaks.py`.
 """
 
 import argparse
@@ -18,16 +18,14 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from benchmarks.fuzz_parts.clean import Row, clean_rows, sentence, sources, write
+from benchmarks.fuzz_parts.clean import Row, clean_rows, saved_as, sources, write
+from benchmarks.fuzz_parts.leaks import count_leaks
 from whisper_tuner.audio import SAMPLE_RATE
 from whisper_tuner.data import upload
-from whisper_tuner.data.clips import Finding, Report, read_clips
-from whisper_tuner.data.doctor import find_copies, group
+from whisper_tuner.data.clips import Finding, Report
 from whisper_tuner.data.prepare import prepare
-from whisper_tuner.data.sounds import read_sounds
 
 N_CLEAN = 2000
-N_COPIES = 100
 NOT_BLAME = frozenset({"texts_repeat", "given_speakers_cross"})
 
 
@@ -187,12 +185,6 @@ def _of_splits(voice: _Voice, clean: list[Row]) -> list[Defect]:
     ]
 
 
-def saved_as(samples: np.ndarray, kind: str) -> np.ndarray:
-    file = io.BytesIO()
-    soundfile.write(file, samples, SAMPLE_RATE, format=kind)
-    return soundfile.read(io.BytesIO(file.getvalue()), dtype="float32")[0]
-
-
 def _wav(samples: np.ndarray) -> bytes:
     file = io.BytesIO()
     soundfile.write(file, samples, SAMPLE_RATE, format="WAV", subtype="FLOAT")
@@ -239,61 +231,6 @@ def count_defects(
 
 def _speed(report: Report, seconds: float) -> float:
     return round((report.train_s + report.test_s) / seconds, 1)
-
-
-def changed(samples: np.ndarray, i: int, rng: np.random.Generator) -> np.ndarray:
-    """A near copy: re-encoded, louder or quieter, trimmed by some tenths of a second, or noisy."""
-    cut = round(rng.uniform(0.1, 0.4) * SAMPLE_RATE)
-    noise = rng.standard_normal(len(samples)) * np.sqrt(np.mean(samples**2)) * 10 ** (-25 / 20)
-    ways = (
-        lambda: saved_as(samples, "MP3"),
-        lambda: saved_as(samples, "OGG"),
-        lambda: samples * rng.uniform(0.2, 0.8),
-        lambda: samples[cut:] if i % 2 else samples[:-cut],
-        lambda: samples + noise,
-        lambda: saved_as((samples + noise)[cut:] * 0.6, "MP3"),
-    )
-    return ways[i % len(ways)]()
-
-
-def count_leaks(
-    folder: Path,
-    count_tokens: Callable[[str], int],
-    n_clean: int = N_CLEAN,
-    n_copies: int = N_COPIES,
-    seed: int = 42,
-) -> dict:
-    """Plant exact and near copies with texts of their own, and count those that cross the split."""
-    rng = np.random.default_rng(seed)
-    clean = [replace(row, split="", speaker="") for row in clean_rows(n_clean, seed)]
-    long = [row for row in clean if len(row.samples) > 1.2 * SAMPLE_RATE]
-    chosen = [long[i] for i in rng.permutation(len(long))[: 2 * n_copies]]
-    copied = []
-    for i, row in enumerate(chosen):
-        kind = "exact" if i < n_copies else "near"
-        samples = row.samples if kind == "exact" else changed(row.samples, i, rng)
-        text = sentence(f"{kind} numero {i} detto una volta")
-        copied.append(Row(f"{kind}_{i:04d}.flac", text, samples=samples))
-    source = write(folder / "source", clean + copied)
-    prepare(upload.candidates([source]), folder / "dataset", count_tokens, seed)
-    clips = read_clips(folder / "dataset")
-    side = {clip.name: clip.split for clip in clips}
-    sounds = read_sounds(folder / "dataset")
-    by_id = {clip.id: clip.name for clip in clips}
-    alike = {by_id[i]: first for i, first in group(find_copies(clips, sounds)).items()}
-    pairs = [(copy.name, row.name) for copy, row in zip(copied, chosen, strict=True)]
-    crossing = [copy for copy, original in pairs if side[copy] != side[original]]
-    tied = [copy for copy, original in pairs if alike.get(copy) == alike.get(original) is not None]
-    expected = {name for pair in pairs for name in pair}
-    return {
-        "leaks": len(pairs),
-        "exact_apart": sum(name.startswith("exact") for name in crossing),
-        "near_apart": sum(name.startswith("near") for name in crossing),
-        "exact_tied": sum(name.startswith("exact") for name in tied),
-        "near_tied": sum(name.startswith("near") for name in tied),
-        "false_ties": len(alike.keys() - expected),
-        "test_clips": sum(split == "test" for split in side.values()),
-    }
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 """Forty kinds of defects are all named, clean rows are not refused, copies stay together. Short."""
 
 from benchmarks.fuzz_parts.clean import clean_rows
-from benchmarks.fuzz_parts.defects import count_defects, count_leaks, words
+from benchmarks.fuzz_parts.defects import count_defects, words
+from benchmarks.fuzz_parts.leaks import count_leaks
 
 
 def test_every_kind_of_defect_is_named_and_no_clean_row_refused(tmp_path):
