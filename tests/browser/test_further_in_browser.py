@@ -36,8 +36,10 @@ def test_train_further_with_more_recordings(visit, upload, more):
     reader.page.keyboard.press("Tab")
     reader.page.get_by_label("中文").check()  # drawing the page again keeps what was chosen
     chinese = Reader(reader.page, "zh")
+    chinese.sees(chinese.say("train_goes_on"))
     expect(chinese.page.get_by_label(chinese.say("page_epochs")).first).to_have_value("3")
     chinese.page.get_by_label("English").check()
+    reader.sees("This training goes on from what an earlier run has learned")
     reader.page.close()
 
     reader = Reader(visitor.open(), "en")
