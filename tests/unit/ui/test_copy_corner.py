@@ -1,20 +1,17 @@
 """The box for a private copy, and the plan on a Space, on the page's own components."""
 
-import asyncio
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from types import SimpleNamespace
 
 import gradio as gr
 import pytest
 from huggingface_hub import constants
 
 from tests.hub_server import HubServer
+from tests.unit.ui.conftest import in_page
 from whisper_tuner import steps
 from whisper_tuner.publish import copier as copying
 from whisper_tuner.publish import space
-from whisper_tuner.runs.device import Device
 from whisper_tuner.runs.folder import Run, Spec
 from whisper_tuner.ui import restore_corner, session
 from whisper_tuner.ui.copy_corner import CopyCorner
@@ -41,27 +38,6 @@ def run(prepared, monkeypatch) -> Run:
     return prepared
 
 
-def build(kind: type) -> object:
-    """A part of the page. In a loop that is closed behind it: Gradio would leave one open."""
-
-    async def inside() -> object:
-        with gr.Blocks():
-            page = session.Page(
-                Device("cpu", "2 CPU cores", 16.0),
-                SimpleNamespace(),
-                gr.Radio(["en", "zh"]),
-                session.browser_state("run"),
-                session.browser_state("person"),
-                session.browser_state("spoken"),
-                gr.Tabs(),
-                gr.Timer(active=False),
-            )
-            return kind(page)
-
-    with ThreadPoolExecutor(1) as pool:  # the browser tests have a loop in this thread
-        return pool.submit(asyncio.run, inside()).result()
-
-
 def started(run: Run, config) -> None:
     run.write_spec(Spec(config, time.time(), {}, owner="of a lost disk"))
 
@@ -74,7 +50,7 @@ def wait_until(condition) -> None:
 
 
 def test_nothing_is_copied_before_the_start_nor_without_a_sign_in(run, tiny_config):
-    corner = build(CopyCorner)
+    corner = in_page(CopyCorner)
     assert corner.obey("en", run.id, True, TOKEN, None) == ("", gr.skip())
     started(run, tiny_config)
     notice, token = corner.obey("en", run.id, True, " ", None)
@@ -86,7 +62,7 @@ def test_nothing_is_copied_before_the_start_nor_without_a_sign_in(run, tiny_conf
 
 def test_a_tick_copies_and_the_typed_token_is_forgotten(run, tiny_config, hub, monkeypatch):
     monkeypatch.setattr(copying, "LOOK_EVERY_S", 0.02)
-    corner = build(CopyCorner)
+    corner = in_page(CopyCorner)
     started(run, tiny_config)
     assert corner.obey("en", run.id, True, TOKEN, None) == ("", "")
     copier = corner.copiers[run.id]
@@ -100,7 +76,7 @@ def test_a_tick_copies_and_the_typed_token_is_forgotten(run, tiny_config, hub, m
 
 
 def test_signed_in_by_the_space(run, tiny_config, hub):
-    corner = build(CopyCorner)
+    corner = in_page(CopyCorner)
     started(run, tiny_config)
     oauth = gr.OAuthToken(token="hf_unknown", scope="", expires_at=0)
     corner.obey("en", run.id, True, "", oauth)
@@ -115,7 +91,7 @@ def test_only_a_space_that_forgets_speaks_of_it(run, tiny_config, hub, monkeypat
     space._answers.clear()
     if on_space:
         monkeypatch.setenv("SPACE_ID", "anna/tuner")
-    step = build(TrainStep)
+    step = in_page(TrainStep)
     assert step.copy.room.visible is on_space
     values = [dial.value for dial in step.form.dials[2:]]
     html = step.show_plan("en", run.id, None, "it", tiny_config.base, *values)

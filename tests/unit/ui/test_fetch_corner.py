@@ -1,11 +1,7 @@
 """The language picker, the Hub tab and the downloads they start, on the page's own components."""
 
-import asyncio
 import time
-from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
 
-import gradio as gr
 import pytest
 from huggingface_hub import constants
 
@@ -13,10 +9,10 @@ from tests.common_voice import real_archive
 from tests.hub_server import HubServer
 from tests.mozilla_server import MozillaServer
 from tests.parquet import fleurs
+from tests.unit.ui.conftest import in_page
 from whisper_tuner import steps
 from whisper_tuner.data.clips import read_report
-from whisper_tuner.runs.device import Device
-from whisper_tuner.ui import fetch_corner, mozilla_tab, session
+from whisper_tuner.ui import fetch_corner, mozilla_tab
 from whisper_tuner.ui.add_to import ADD
 from whisper_tuner.ui.data_step import DataStep
 from whisper_tuner.ui.session import find_run
@@ -37,25 +33,10 @@ def mozilla(monkeypatch):
 
 @pytest.fixture
 def step(monkeypatch, tmp_path, hub_cache) -> DataStep:
-    """The page's first step. In a loop that is closed behind it: Gradio would leave one open."""
+    """The page's first step."""
     monkeypatch.setenv("WHISPER_TUNER_RUNS", str(tmp_path / "runs"))
 
-    async def inside() -> DataStep:
-        with gr.Blocks():
-            page = session.Page(
-                Device("cpu", "2 CPU cores", 16.0),
-                SimpleNamespace(),
-                gr.Radio(["en", "zh"]),
-                session.browser_state("run"),
-                session.browser_state("person"),
-                session.browser_state("spoken"),
-                gr.Tabs(),
-                gr.Timer(active=False),
-            )
-            return DataStep(page)
-
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, inside()).result()
+    return in_page(DataStep)
 
 
 def begin(step: DataStep, key: str = KEY, known: str = "", id: str | None = ID) -> dict:
