@@ -229,6 +229,8 @@ def status(run: Run, records: list[Record] | None = None) -> Status:
 
 def _alive(run: Run, state: str) -> Status:
     ahead = queue.runs_ahead(run) if state == "queued" else []
+    if state == "queued" and not ahead and disk.is_full(run.dir):
+        return Status("paused", True)  # its worker has no room to say so itself
     return Status(state, True, len(ahead), starts_in_s=sum(map(queue.rest_s, ahead)))
 
 

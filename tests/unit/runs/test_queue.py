@@ -6,7 +6,7 @@ import time
 import pytest
 
 from whisper_tuner.errors import RunError
-from whisper_tuner.runs import jobs, locks, queue, worker_row
+from whisper_tuner.runs import disk, jobs, locks, queue, worker_row
 from whisper_tuner.runs.events import EventWriter, StateChanged, Step
 from whisper_tuner.runs.folder import Run, Spec
 from whisper_tuner.runs.worker_row import WorkerRow
@@ -101,3 +101,11 @@ def test_who_resumes_stands_at_the_end_of_the_queue(living):
         os.close(lock)
     assert queue.runs_ahead(resumed) == [waits]
     assert queue.runs_ahead(waits) == []
+
+
+def test_who_has_no_room_to_say_so_is_said_to_wait_for_room(living, monkeypatch):
+    first, second = living(StateChanged("queued")), living(StateChanged("queued"))
+    assert jobs.status(first).state == "queued"
+    monkeypatch.setattr(disk, "FLOOR_BYTES", 2**62)
+    assert jobs.status(first).state == "paused"
+    assert (jobs.status(second).state, jobs.status(second).ahead) == ("queued", 1)
