@@ -1,6 +1,6 @@
 """The command line: `python -m whisper_tuner {demo,prepare,train,status,stop,compare,try,push}`.
 
-Each command calls the functions of `steps.py`, as the page does. Bad input ends with exit code 2
+Each command calls the functions of `steps`, as the page does. Bad input ends with exit code 2
 and one sentence, anything else that failed with 1.
 """
 

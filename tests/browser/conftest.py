@@ -86,18 +86,26 @@ def serve(folder: Path, **settings: str) -> Iterator[Served]:
             stderr=subprocess.STDOUT,
         )
     url = f"http://127.0.0.1:{port}"
-    while not answers(url):
-        assert process.poll() is None, log.read_text()
-        assert time.monotonic() - began_s < PATIENCE_S, log.read_text()
-        time.sleep(0.1)
-    spent = psutil.Process(process.pid).cpu_times()
-    yield Served(url, process, folder / "runs", log, spent.user + spent.system)
-    for lock in (folder / "runs").glob("*/worker.lock"):  # what a failed test left at work
+    try:
+        while not answers(url):
+            assert process.poll() is None
+            assert time.monotonic() - began_s < PATIENCE_S
+            time.sleep(0.1)
+        spent = psutil.Process(process.pid).cpu_times()
+        yield Served(url, process, folder / "runs", log, spent.user + spent.system)
+    finally:
+        print(log.read_text())  # pytest shows it with a test that failed
+        _end(process, folder / "runs")
+    assert "Traceback" not in log.read_text()
+
+
+def _end(process: subprocess.Popen, runs: Path) -> None:
+    """The page, and what a failed test left at work."""
+    for lock in runs.glob("*/worker.lock"):
         if jobs.is_alive(Run(lock.parent)):
             jobs.stop(Run(lock.parent))
     process.terminate()
     process.wait(20)
-    assert "Traceback" not in log.read_text(), log.read_text()
 
 
 @pytest.fixture(scope="session")

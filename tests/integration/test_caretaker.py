@@ -27,6 +27,7 @@ from whisper_tuner.runs import (
 )
 from whisper_tuner.runs.caretaker import look_after, look_after_all
 from whisper_tuner.runs.events import EventWriter, Note, Resumed, StateChanged
+from whisper_tuner.runs.folder import Spec
 from whisper_tuner.runs.worker_row import WorkerRow
 from whisper_tuner.worker import RESUMED
 
@@ -70,7 +71,7 @@ def test_a_hung_worker_is_ended_with_its_group_and_nobody_else(prepared, tiny_co
 @pytest.fixture
 def broken_off(prepared, tiny_config):
     """A run whose worker has vanished; no process was ever started."""
-    prepared.write_spec(steps.Spec(tiny_config, time.time(), {}))
+    prepared.write_spec(Spec(tiny_config, time.time(), {}))
     writer = EventWriter(prepared.events_path)
     writer.append(StateChanged("training"))
     writer.close()

@@ -16,6 +16,7 @@ from safetensors.numpy import load_file
 from tests.hub_server import HubServer
 from tests.integration.test_worker import ADAPTER_NAME, events_of, wait_for_end, wait_until
 from whisper_tuner import cli, steps
+from whisper_tuner.config import TrainConfig
 from whisper_tuner.publish import copier as copying
 from whisper_tuner.publish.copier import Copier
 from whisper_tuner.runs import checkpoints, jobs, reasons
@@ -39,7 +40,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
         yield server
 
 
-def lose_in_the_middle(run: Run, config: steps.TrainConfig) -> str:
+def lose_in_the_middle(run: Run, config: TrainConfig) -> str:
     """Train and copy until a checkpoint is there, then lose the whole folder; the copy's name."""
     steps.train(run, config)
     copier = Copier(run, TOKEN)

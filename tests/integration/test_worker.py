@@ -29,7 +29,7 @@ from whisper_tuner.runs.events import (
     read_events,
     without_lost_steps,
 )
-from whisper_tuner.runs.folder import Run
+from whisper_tuner.runs.folder import Run, Spec
 from whisper_tuner.runs.tryout import TryOut
 
 PATIENCE_S = 240
@@ -141,7 +141,7 @@ def test_stop_saves_and_compare_finishes_the_job(prepared, tiny_config):
 
 def test_an_adapter_of_an_earlier_stop_is_not_compared(prepared, tiny_config):
     """What the training has learnt since lies in its checkpoints; `done` would hide them."""
-    prepared.write_spec(steps.Spec(tiny_config, time.time(), {}))
+    prepared.write_spec(Spec(tiny_config, time.time(), {}))
     prepared.adapter_dir.mkdir()
     (prepared.adapter_dir / ADAPTER_NAME).write_bytes(b"")
     writer = EventWriter(prepared.events_path)

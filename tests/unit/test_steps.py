@@ -9,6 +9,7 @@ from whisper_tuner import steps
 from whisper_tuner.errors import InputError, RunError
 from whisper_tuner.runs import jobs
 from whisper_tuner.runs.device import Device
+from whisper_tuner.steps import training
 
 GPU = Device("cuda", "Tesla T4", 16.1, (7, 5))
 LARGE = "openai/whisper-large-v2"
@@ -21,7 +22,7 @@ def machine(monkeypatch):
     monkeypatch.setattr(jobs, "start", started.append)
 
     def find(device: Device) -> list:
-        monkeypatch.setattr(steps, "find_device", lambda: device)
+        monkeypatch.setattr(training, "find_device", lambda: device)
         return started
 
     return find

@@ -10,6 +10,7 @@ from whisper_tuner.data.clips import read_clips, read_report
 from whisper_tuner.errors import InputError, RunError
 from whisper_tuner.runs import locks
 from whisper_tuner.runs.folder import Run
+from whisper_tuner.steps.checks import DATA_LOCK_NAME
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def test_check_fix_and_undo_in_the_terminal(run, capsys):
 
 def test_no_fix_once_the_training_was_started_or_while_data_change(run):
     before = read_clips(run.dataset_dir)
-    lock = locks.acquire(run.dir / steps.DATA_LOCK_NAME)
+    lock = locks.acquire(run.dir / DATA_LOCK_NAME)
     with pytest.raises(RunError, match="still being"):
         steps.fix(run, "casing_lower")
     os.close(lock)

@@ -1,4 +1,4 @@
-"""The command line: arguments in, the functions of `steps.py`, sentences or JSON out."""
+"""The command line: arguments in, the functions of `steps`, sentences or JSON out."""
 
 import sys
 

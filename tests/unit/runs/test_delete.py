@@ -13,6 +13,7 @@ from whisper_tuner.runs import locks
 from whisper_tuner.runs.delete import DAY_S, HELD_NAME, sweep
 from whisper_tuner.runs.events import EventWriter, StateChanged
 from whisper_tuner.runs.folder import Run, Spec
+from whisper_tuner.steps.checks import DATA_LOCK_NAME
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def test_what_was_kept_for_taking_a_fix_back_goes_too(ended):
 def test_neither_a_living_run_nor_one_that_is_being_added_to(ended):
     for name, code in (
         ("worker.lock", "run_delete_alive"),
-        (steps.DATA_LOCK_NAME, "data_being_added"),
+        (DATA_LOCK_NAME, "data_being_added"),
     ):
         lock = locks.acquire(ended.dir / name)
         with pytest.raises(RunError) as caught:

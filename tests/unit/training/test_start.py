@@ -25,6 +25,7 @@ from whisper_tuner.runs.context import WorkerContext
 from whisper_tuner.runs.device import Device
 from whisper_tuner.runs.events import EventWriter, read_events
 from whisper_tuner.runs.folder import Run, Spec
+from whisper_tuner.steps.checks import DATA_LOCK_NAME
 from whisper_tuner.training.adapter import save_adapter
 from whisper_tuner.training.collator import Collator, PlannedClips
 from whisper_tuner.training.early_stop import set_aside
@@ -198,7 +199,7 @@ def test_recordings_are_added_not_replaced_and_not_once_it_was_started(
 
 def test_start_and_adding_do_not_cross(learnt, tiny_config, small_source):
     run = steps.further(learnt)
-    held = locks.acquire(run.dir / steps.DATA_LOCK_NAME)
+    held = locks.acquire(run.dir / DATA_LOCK_NAME)
     assert held is not None
     for crossing in (
         lambda: steps.add(run, [small_source]),

@@ -9,7 +9,6 @@ from huggingface_hub import constants
 
 from tests.hub_server import HubServer
 from tests.unit.ui.conftest import in_page
-from whisper_tuner import steps
 from whisper_tuner.publish import copier as copying
 from whisper_tuner.publish import space
 from whisper_tuner.runs.folder import Run, Spec
@@ -107,7 +106,7 @@ def test_the_page_restores(run, tiny_config, hub, tmp_path, monkeypatch):
     told, token, run_id, language = restore_corner.restore("en", "here", name, TOKEN, None, None)
     assert (token, run_id, language) == ("", run.id, "it")
     assert "find it in step 2" in told
-    restored = steps.Run.open(tmp_path / "new", run_id)
+    restored = Run.open(tmp_path / "new", run_id)
     assert restored.read_spec() == replace(run.read_spec(), owner="here")
     assert session.runs_of("here anna") == [restored]
     told, *_ = restore_corner.restore("en", "here", "mallory/x", TOKEN, None, None)

@@ -1,0 +1,153 @@
+"""Recordings in, put right, and out again."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from whisper_tuner.data import common_voice, fixes, upload
+from whisper_tuner.data.add import add as add_to_dataset
+from whisper_tuner.data.add import names_known
+from whisper_tuner.data.clips import Candidate, Report
+from whisper_tuner.data.prepare import prepare as prepare_dataset
+from whisper_tuner.data.tables import Reading
+from whisper_tuner.errors import RunError
+from whisper_tuner.model.locate import token_counter
+from whisper_tuner.publish import recordings
+from whisper_tuner.runs import locks
+from whisper_tuner.runs.folder import Run
+from whisper_tuner.sources import Source
+from whisper_tuner.steps.checks import (
+    DATA_LOCK_NAME,
+    refuse_new_data,
+    refuse_started,
+    require_dataset,
+)
+
+tiers = upload.tiers  # what the tier of a `Reading` can be; empty: nothing to choose
+EXAMPLE_DIR = Path(__file__).resolve().parents[2] / "examples" / "italian-prompts"
+EXAMPLE_LANGUAGE = "it"
+
+
+def prepare(
+    run: Run,
+    paths: list[Path],
+    seed: int = 42,
+    on_progress: Callable[[int], None] | None = None,
+    reading: Reading | None = None,
+) -> Report:
+    """Read, check and split recordings into the run's dataset; every problem is in the report.
+
+    `reading`: how a person says that their table is to be read.
+    """
+    refuse_new_data(run)
+    candidates = upload.candidates(paths, reading=reading)
+    return prepare_dataset(candidates, run.dataset_dir, token_counter(), seed, on_progress)
+
+
+def prepare_common_voice(
+    run: Run,
+    archive: Path,
+    n_train: int,
+    n_test: int,
+    seed: int = 42,
+    on_progress: Callable[[int], None] | None = None,
+) -> Report:
+    """The same from an official Common Voice archive (tar.gz), as many clips as asked for."""
+    refuse_new_data(run)
+    candidates = common_voice.candidates(archive, n_train, n_test, seed)
+    return prepare_dataset(candidates, run.dataset_dir, token_counter(), seed, on_progress)
+
+
+def prepare_from(
+    run: Run,
+    source: Source,
+    seed: int = 42,
+    on_progress: Callable[[int], None] | None = None,
+) -> Report:
+    """The same from a source that is read while it is downloaded. A run that goes on from another
+    keeps its recordings and gets these beside them.
+    """
+    if run.start_dir.exists():
+        with source.open(run, names_known(run.dataset_dir)) as candidates:
+            return _add(run, candidates, seed, on_progress)
+    refuse_new_data(run)
+    with source.open(run, ()) as candidates:
+        count_tokens = token_counter()
+        return prepare_dataset(candidates, run.dataset_dir, count_tokens, seed, on_progress)
+
+
+def add(
+    run: Run,
+    paths: list[Path],
+    seed: int = 42,
+    on_progress: Callable[[int], None] | None = None,
+    reading: Reading | None = None,
+) -> Report:
+    """Check more recordings and put them beside those that the run has (`data/join.py`)."""
+    return _add(run, upload.candidates(paths, reading=reading), seed, on_progress)
+
+
+def add_common_voice(
+    run: Run,
+    archive: Path,
+    n_train: int,
+    n_test: int,
+    seed: int = 42,
+    on_progress: Callable[[int], None] | None = None,
+) -> Report:
+    """The same from an official Common Voice archive (tar.gz): clips that are not there yet."""
+    require_dataset(run)
+    known = names_known(run.dataset_dir)
+    candidates = common_voice.candidates(archive, n_train, n_test, seed, known=known)
+    return _add(run, candidates, seed, on_progress)
+
+
+def _add(
+    run: Run,
+    candidates: Iterator[Candidate],
+    seed: int,
+    on_progress: Callable[[int], None] | None,
+) -> Report:
+    with _changing_data(run):
+        return add_to_dataset(candidates, run.dataset_dir, token_counter(), seed, on_progress)
+
+
+def fix(run: Run, code: str) -> Report:
+    """Put right, or leave out, all clips with a finding of this code (`data/fixes.py`).
+
+    Raises: RunError when the run was started or goes on from another, InputError when there is
+    nothing to fix, or too few clips would be left.
+    """
+    with _changing_data(run):
+        refuse_new_data(run)
+        return fixes.fix(run.dataset_dir, code, token_counter())
+
+
+def undo_fixes(run: Run) -> Report:
+    """The dataset as it was before its first fix. Raises as `fix` does."""
+    with _changing_data(run):
+        refuse_new_data(run)
+        return fixes.undo(run.dataset_dir)
+
+
+def export_dataset(run: Run, target: Path | None = None) -> recordings.Exported:
+    """The checked recordings and their table as one ZIP; those of Common Voice stay here."""
+    return recordings.zip_recordings(run, target)
+
+
+@contextmanager
+def _changing_data(run: Run) -> Iterator[None]:
+    """Nobody else changes the dataset meanwhile, and no training starts on it.
+
+    Raises: RunError when the run was started, or its data are being changed at this moment.
+    """
+    lock = locks.acquire(run.dir / DATA_LOCK_NAME)
+    if lock is None:
+        raise RunError("data_being_added")
+    try:
+        refuse_started(run)
+        require_dataset(run)
+        yield
+    finally:
+        os.close(lock)
