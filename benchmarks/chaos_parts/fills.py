@@ -76,6 +76,8 @@ class Small:
         return self.folder / "ballast"
 
     def new_run(self) -> Run:
+        """A run that has to write all by itself: what earlier ones heard of the base is gone."""
+        shutil.rmtree(self.folder / "runs" / "cache", ignore_errors=True)
         run = Run.create(self.folder / "runs")
         shutil.copytree(self.source.dataset_dir, run.dataset_dir)
         return run

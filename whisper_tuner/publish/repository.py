@@ -107,21 +107,27 @@ def ask_patiently(call: Callable[[], Any], sleep: Sleep) -> Any:
         try:
             return call()
         except (*HUB_ERRORS, RuntimeError) as error:
-            # The client wraps whatever went wrong in an upload in a RuntimeError.
-            cause = error.__cause__ if isinstance(error, RuntimeError) else error
-            if not isinstance(cause, HUB_ERRORS):
-                raise
+            cause = _cause(error)
             if wait_s is None or not _is_passing(cause):
-                raise _refusal(cause) from error
+                if isinstance(cause, HUB_ERRORS):
+                    raise _refusal(cause) from error
+                raise
             sleep(max(wait_s, _asked_wait_s(cause)))
     raise AssertionError("the last attempt returns or raises")
+
+
+def _cause(error: Exception) -> Exception:
+    """What went wrong: the client wraps that of an upload in a RuntimeError."""
+    return error.__cause__ if isinstance(error, RuntimeError) and error.__cause__ else error
 
 
 def _is_passing(error: Exception) -> bool:
     """Whether trying again can help."""
     if isinstance(error, HfHubHTTPError):
         return error.response.status_code in PASSING_STATUSES
-    return isinstance(error, (HTTPError, json.JSONDecodeError))  # an error page instead of JSON
+    # JSON: an error page instead. The other two: all threads share the client's connections, and
+    # one whose server is out of reach closes them while the others use them.
+    return isinstance(error, (HTTPError, json.JSONDecodeError, RuntimeError, AttributeError))
 
 
 def _asked_wait_s(error: Exception) -> float:

@@ -15,6 +15,7 @@ from tests.unit.publish.conftest import TOKEN, fill_adapter
 from whisper_tuner.errors import PublishError
 from whisper_tuner.publish.hub import PushResult, check_repo_name, push
 from whisper_tuner.publish.package import ALLOWED_FILES, WEIGHTS_NAME, package_files
+from whisper_tuner.publish.repository import ask_patiently
 from whisper_tuner.runs.folder import Run
 
 # The client uploads open files with a spelling that its HTTP library has deprecated.
@@ -170,6 +171,41 @@ def test_a_lost_answer_does_not_push_twice(hub: HubServer, run: Run, request_lin
     hub.fail(request_line, after=True)
     assert push_to(hub, run).repo_id == REPO_ID
     assert len(hub.repos[REPO_ID].commits) == 2
+
+
+@pytest.mark.parametrize("is_wrapped", [False, True])
+def test_connections_that_another_thread_closed_are_opened_again(is_wrapped: bool) -> None:
+    left = [RuntimeError("Cannot send a request, as the client has been closed.")]
+
+    def answer() -> str:
+        if not left:
+            return "yes"
+        error = left.pop()
+        if is_wrapped:
+            raise RuntimeError("Error while uploading") from error
+        raise error
+
+    waits = Waits()
+    assert ask_patiently(answer, waits) == "yes"
+    assert waits == [1]
+
+
+def test_a_fault_of_ours_is_not_taken_for_the_hubs() -> None:
+    def answer() -> str:
+        raise RuntimeError("ours")
+
+    with pytest.raises(RuntimeError, match="ours"):
+        ask_patiently(answer, Waits())
+
+
+def test_a_file_that_is_gone_is_not_asked_for_again() -> None:
+    def answer() -> str:
+        raise RuntimeError("Error while uploading") from FileNotFoundError()
+
+    waits = Waits()
+    with pytest.raises(RuntimeError, match="uploading"):
+        ask_patiently(answer, waits)
+    assert waits == []
 
 
 def test_a_hub_that_stays_down_is_asked_five_times(hub: HubServer, run: Run) -> None:
