@@ -35,11 +35,15 @@ def trained_run(folder: Path, options: argparse.Namespace) -> Run:
     for run_dir in sorted(folder.glob("runs/*/")):
         if Run(run_dir).has_adapter:
             return Run(run_dir)
-    n_train, n_test = (8, 2) if options.quick else (120, options.clips or 40)
-    run = speech.prepare(folder, n_train, n_test)
+    if options.source:
+        run = Run.create(folder / "runs")
+        steps.prepare(run, [options.source])
+    else:
+        n_train, n_test = (8, 2) if options.quick else (120, options.clips or 40)
+        run = speech.prepare(folder, n_train, n_test)
     config = TrainConfig(
         base=options.base,
-        language=steps.EXAMPLE_LANGUAGE,
+        language=options.language,
         precision=options.precision,
         epochs=options.epochs,
         max_steps=1 if options.random else 0,
@@ -91,6 +95,8 @@ def table(result: dict) -> str:
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--base", default="openai/whisper-base")
+    parser.add_argument("--source", type=Path, metavar="DIR", help="recordings instead of ours")
+    parser.add_argument("--language", default=steps.EXAMPLE_LANGUAGE, help="of the recordings")
     parser.add_argument("--random", action="store_true", help="random weights, one training step")
     parser.add_argument("--precision", choices=PRECISIONS)
     parser.add_argument("--adapter", type=Path, metavar="DIR", help="kept here, and reused")
