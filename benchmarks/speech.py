@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from whisper_tuner import steps
-from whisper_tuner.audio import MAX_CLIP_S, SAMPLE_RATE, decode, write_flac
+from whisper_tuner.audio import MAX_CLIP_S, SAMPLE_RATE, read_flac, write_flac
 from whisper_tuner.runs.folder import Run
 
 SHORTEST, LONGEST = 0.5, 2.0  # joined clips, as shares of about their mean
@@ -47,7 +47,7 @@ def prepare(folder: Path, n_train: int, n_test: int, mean_s: float | None = None
 class _Prompt:
     def __init__(self, row: dict[str, str]) -> None:
         self.text = row["transcription"]
-        self.samples = decode(steps.EXAMPLE_DIR / row["file_name"])
+        self.samples = read_flac(steps.EXAMPLE_DIR / row["file_name"])
 
     @property
     def duration_s(self) -> float:

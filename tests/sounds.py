@@ -6,6 +6,11 @@ import av
 import numpy as np
 import soundfile
 
+from whisper_tuner.decoder import Decoder
+
+DECODER = Decoder()  # one child for all tests of a file
+decode, stream = DECODER.decode, DECODER.stream
+
 
 def speech(seconds: float = 1.0, seed: int = 0, rate: int = 16_000) -> np.ndarray:
     """float32 in [-1, 1], shape = (n_samples,): a buzzing tone under four syllables a second."""

@@ -4,8 +4,9 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from whisper_tuner.audio import decode, write_flac
+from whisper_tuner.audio import write_flac
 from whisper_tuner.data import common_voice
+from whisper_tuner.decoder import Decoder
 from whisper_tuner.errors import InputError
 from whisper_tuner.model.catalogue import check_language
 from whisper_tuner.narrate import event_sentence
@@ -69,7 +70,9 @@ def _add_recordings(run: Run, archive: Path | None) -> None:
     missing = {clip.name: clip for clip in fetch_copy.missing_clips(run)}
     if missing and archive is None:
         raise InputError("restore_needs_archive")
-    for name, audio in common_voice.recordings(archive, set(missing)) if missing else ():
-        write_flac(run.dataset_dir / missing.pop(name).audio, decode(audio, name))
+    with Decoder() as decoder:
+        for name, audio in common_voice.recordings(archive, set(missing)) if missing else ():
+            samples = decoder.decode(audio, name)
+            write_flac(run.dataset_dir / missing.pop(name).audio, samples)
     if missing:
         raise InputError("restore_other_archive", file=archive.name, n=len(missing))

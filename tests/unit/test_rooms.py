@@ -14,12 +14,14 @@ ROOMS = {  # room → our rooms it may import; steps, narrate and cli may use wh
     "errors": {"locales"},
     "config": {"errors"},
     "locales": set(),
-    "audio": {"errors"},
-    "data": {"audio", "config", "errors", "model.languages"},
+    "audio": set(),
+    "jail": set(),
+    "decoder": {"audio", "errors", "jail"},
+    "data": {"audio", "config", "decoder", "errors", "jail", "model.languages"},
     "runs": {"config", "errors"},
     "model": {"audio", "config", "errors"},
     "training": {"model", "data", "audio", "runs", "evaluation", "config", "errors"},
-    "evaluation": {"model", "data", "audio", "runs", "config", "errors"},
+    "evaluation": {"model", "data", "audio", "decoder", "runs", "config", "errors"},
     "publish": {"data", "runs", "config", "errors", "model.languages", "evaluation.normalize"}
     | {"__version__"},
 }
@@ -76,3 +78,11 @@ def test_light_modules_load_no_torch(module):
     command = [sys.executable, "-W", "ignore", "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PACKAGE.parent)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("module", ["ui.app", "cli", "steps"])
+def test_what_decodes_other_peoples_files_is_loaded_in_the_child_only(module):
+    script = f"import sys, whisper_tuner.{module}; print('av' in sys.modules)"
+    command = [sys.executable, "-W", "ignore", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PACKAGE.parent)
+    assert done.stdout.strip() == "False"

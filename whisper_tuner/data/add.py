@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from whisper_tuner.data.doctor import CODES, examine, find_copies, group
 from whisper_tuner.data.join import join
 from whisper_tuner.data.prepare import (
     NOTES,
-    check,
+    check_all,
     free_name,
     put_in_place,
     removed_characters,
@@ -116,23 +117,23 @@ def _read(
     on_progress: Callable[[int], None] | None,
 ) -> _New:
     new = _New()
-    for n_done, candidate in enumerate(candidates, start=1):
-        candidate = replace(candidate, name=free_name(candidate.name, old.names))
-        new.n_found += candidate.problem not in NOTES
-        checked = check(candidate, count_tokens)
-        if isinstance(checked, Finding):
-            new.findings.append(checked)
-        else:
-            samples, clip = checked
-            clip_id = f"{old.last_id + n_done:06d}"
-            name = free_name(clip.name, new.names)
-            new.names.add(name)
-            audio = f"{CLIPS_DIR_NAME}/{clip_id}.flac"
-            clip = replace(clip, id=clip_id, audio=audio, name=name)
-            new.findings += removed_characters(clip, candidate.text or "")
-            _take(old, new, samples, clip)
-        if on_progress is not None:
-            on_progress(n_done)
+    named = (replace(one, name=free_name(one.name, old.names)) for one in candidates)
+    with closing(check_all(named, count_tokens)) as all_checked:
+        for n_done, (candidate, checked) in enumerate(all_checked, start=1):
+            new.n_found += candidate.problem not in NOTES
+            if isinstance(checked, Finding):
+                new.findings.append(checked)
+            else:
+                samples, clip = checked
+                clip_id = f"{old.last_id + n_done:06d}"
+                name = free_name(clip.name, new.names)
+                new.names.add(name)
+                audio = f"{CLIPS_DIR_NAME}/{clip_id}.flac"
+                clip = replace(clip, id=clip_id, audio=audio, name=name)
+                new.findings += removed_characters(clip, candidate.text or "")
+                _take(old, new, samples, clip)
+            if on_progress is not None:
+                on_progress(n_done)
     return new
 
 

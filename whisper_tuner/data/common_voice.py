@@ -95,6 +95,7 @@ def candidates(
             is_here = member.kind == CLIP and member.locale in ("", locale)
             chosen = choice.take(member.name) if is_here and _is_small(member) else None
             if chosen:
+                target.unlink(missing_ok=True)
                 with target.open("wb") as file:
                     shutil.copyfileobj(member.open(), file)
                 yield _candidate(*chosen, target)

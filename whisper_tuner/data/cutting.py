@@ -5,15 +5,16 @@ It is decoded once, into a temporary 16 kHz FLAC, and every clip is read from th
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
 import soundfile
 
-from whisper_tuner.audio import MAX_CLIP_S, SAMPLE_RATE, stream, write_flac
+from whisper_tuner.audio import MAX_CLIP_S, SAMPLE_RATE, write_flac
 from whisper_tuner.data.clips import Candidate
+from whisper_tuner.decoder import Decoder
 from whisper_tuner.errors import AudioError
 
 MAX_RECORDING_S = 12 * 3600.0
@@ -49,16 +50,19 @@ class Recording:
 
 
 @contextmanager
-def decoded(path: Path, name: str) -> Iterator[Recording]:
+def decoded(path: Path, name: str, decoder: Decoder) -> Iterator[Recording]:
     """The recording, there until the context ends.
 
-    Raises: AudioError recording_too_long, and those of `audio.stream`.
+    Raises: AudioError recording_too_long, and those of `Decoder.stream`.
     """
     with tempfile.TemporaryDirectory() as folder:
         flac = Path(folder) / "recording.flac"
         n_samples = 0
-        with soundfile.SoundFile(flac, "w", SAMPLE_RATE, 1, **PCM_16) as file:
-            for block in stream(path, name):
+        with (
+            soundfile.SoundFile(flac, "w", SAMPLE_RATE, 1, **PCM_16) as file,
+            closing(decoder.stream(path, name)) as blocks,
+        ):
+            for block in blocks:
                 file.write(block)
                 n_samples += len(block)
                 if n_samples > MAX_RECORDING_S * SAMPLE_RATE:
@@ -70,7 +74,7 @@ def decoded(path: Path, name: str) -> Iterator[Recording]:
 
 
 def cut(recording: Recording, segments: Iterable[Segment]) -> Iterator[Candidate]:
-    """A clip a segment, each a file that is there until the next is asked for."""
+    """A clip a segment, each a new file that is there until the next is asked for."""
     target = recording.path.with_name("clip.flac")
     with soundfile.SoundFile(recording.path) as sound:
         for segment in segments:
@@ -79,6 +83,7 @@ def cut(recording: Recording, segments: Iterable[Segment]) -> Iterator[Candidate
                 first = round(segment.start_s * SAMPLE_RATE)
                 sound.seek(first)
                 n_samples = round(segment.end_s * SAMPLE_RATE) - first
+                target.unlink(missing_ok=True)
                 write_flac(target, sound.read(n_samples, dtype="float32"))
             yield _candidate(segment, problem, None if problem else target)
 
@@ -90,14 +95,15 @@ def cut_recordings(
 
     `fetch`: the file of a recording. Each is decoded once where its segments follow each other.
     """
-    for name, group in groupby(segments, lambda segment: segment.recording):
-        listed = list(group)
-        try:
-            with decoded(fetch(name), name) as recording:
-                yield from cut(recording, listed)
-        except AudioError as error:
-            for segment in listed:
-                yield _candidate(segment, error.code, params=error.params)
+    with Decoder() as decoder:
+        for name, group in groupby(segments, lambda segment: segment.recording):
+            listed = list(group)
+            try:
+                with decoded(fetch(name), name, decoder) as recording:
+                    yield from cut(recording, listed)
+            except AudioError as error:
+                for segment in listed:
+                    yield _candidate(segment, error.code, params=error.params)
 
 
 def _problem(segment: Segment, duration_s: float) -> str:

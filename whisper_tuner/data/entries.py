@@ -16,7 +16,7 @@ from whisper_tuner.errors import InputError
 class Entry:
     """One file of the upload: its name there, and how to get it as a file on disk.
 
-    A file out of an archive is only there until the next one is fetched.
+    A file out of an archive is only there until the next one is fetched, which is a new file.
     """
 
     name: str
@@ -88,6 +88,7 @@ def _on_disk(path: Path, name: str) -> Entry:
 def _archived(archive: Archive, member: str, temp_dir: Path) -> Entry:
     def fetch() -> Path:
         target = temp_dir / "member"  # one at a time: an archive never fills the disk
+        target.unlink(missing_ok=True)  # but not for a decoder that has it open
         archive.extract(member, target)
         return target
 

@@ -5,21 +5,21 @@ See `foreign_reader.py`, which is never imported: its libraries stay out of the 
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from whisper_tuner import jail
 from whisper_tuner.data.archives import open_archive
 from whisper_tuner.errors import InputError
 
-READER = Path(__file__).with_name("foreign_reader.py")
+READER = "whisper_tuner.data.foreign_reader"
 MAX_LINE_BYTES = 4 << 20  # one row
 MAX_RECORDING_BYTES = 512 << 20  # as a member of a ZIP
 TOO_LARGE = 4  # exit code, as in foreign_reader.py
 DAMAGE_CODES = frozenset({"archive_not_zip", "archive_damaged", "archive_encrypted"})
-ENVIRONMENT = {"OMP_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system", "LC_ALL": "C.UTF-8"}
+ENVIRONMENT = {**jail.ENVIRONMENT, "ARROW_DEFAULT_MEMORY_POOL": "system"}
 
 
 class Unsure(str):
@@ -68,6 +68,7 @@ def recordings(path: Path, name: str, column: str, target: Path) -> Iterator[Pat
                 lines.read(n_bytes or 0)
                 yield None
             else:
+                target.unlink(missing_ok=True)
                 target.write_bytes(lines.read(n_bytes))
                 yield target
 
@@ -86,7 +87,7 @@ def _check_zip(path: Path, name: str) -> None:
 def _child(name: str, *arguments: str) -> Iterator[BinaryIO]:
     """What the child writes. It is ended when the reader has had enough."""
     process = subprocess.Popen(
-        [sys.executable, "-I", str(READER), *arguments],
+        jail.command(READER, *arguments),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

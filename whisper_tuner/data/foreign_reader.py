@@ -1,15 +1,14 @@
 """A process of its own that reads a spreadsheet or a Parquet file of a stranger, and nothing else.
 
-    python foreign_reader.py {sheets | table | recordings} FILE [COLUMN]
+    main("sheets" | "table" | "recordings", FILE[, COLUMN])
 
 A file that asks for too much memory or time ends this process and not the page. What it finds goes
 to standard output, a JSON value a line; behind `{"n_bytes": n}` follow the n bytes of a recording.
-Runs as a script, so that nothing but the library for the file is loaded.
+Started by `foreign.py`, so that nothing but the library for the file is loaded.
 """
 
 import datetime
 import json
-import resource
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,8 +18,11 @@ import pyarrow.parquet
 import python_calamine
 from python_calamine import CalamineWorkbook
 
+from whisper_tuner import jail
+
 MAX_MEMORY_BYTES = 3 << 30  # of addresses; pyarrow takes 0.3 GB of them before it reads
 MAX_CPU_S = 300  # a Parquet file of 10,000 recordings takes a few
+MAX_FILES = 64  # open
 MAX_ROWS = 100_001  # a header and what tables.MAX_ROWS allows; more is told by one row more
 MAX_SHEETS = 20
 MAX_COLUMNS = 500
@@ -128,9 +130,7 @@ def _open(path: str) -> pyarrow.parquet.ParquetFile:
 
 
 def main(kind: str, path: str, *column: str) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_S, MAX_CPU_S))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    jail.limit(MAX_MEMORY_BYTES, MAX_CPU_S, MAX_FILES)
     read = {"sheets": sheets, "table": table, "recordings": recordings}[kind]
     out = sys.stdout.buffer
     try:
@@ -141,7 +141,3 @@ def main(kind: str, path: str, *column: str) -> None:
         sys.exit(TOO_LARGE)
     except (python_calamine.CalamineError, pyarrow.ArrowException, OSError, ValueError):
         sys.exit(UNREADABLE)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -4,7 +4,7 @@ Parquet is read where it lies: `pyarrow` asks for the row groups and columns it 
 `huggingface_hub`'s file system fetches these ranges: of a dataset of hundreds of gigabytes a few
 row groups, which mostly have a hundred rows. `datasets` is not used: its Audio feature imports
 torchcodec even where nothing is to be decoded (datasets 5.2, features/audio.py), and importing it
-takes another 0.4 s and 34 MB of the page's process. Audio is decoded by `audio.py`.
+takes another 0.4 s and 34 MB of the page's process. Audio is decoded by `decoder/`.
 """
 
 import json
@@ -122,6 +122,7 @@ def _candidate(
 ) -> Candidate:
     data = _sound(row[mapping.audio])
     if data is not None:
+        target.unlink(missing_ok=True)
         target.write_bytes(data)
     speaker = row.get(mapping.speaker)
     return Candidate(

@@ -3,21 +3,26 @@
 import shutil
 import tempfile
 import unicodedata
-from collections.abc import Callable, Container, Iterable
+from collections import deque
+from collections.abc import Callable, Container, Iterable, Iterator
+from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from whisper_tuner.audio import SAMPLE_RATE, decode, write_flac
+from whisper_tuner.audio import SAMPLE_RATE, write_flac
 from whisper_tuner.data.clips import CLIPS_DIR_NAME, Candidate, Clip, Finding, Report, write_dataset
 from whisper_tuner.data.doctor import examine, find_copies, group
 from whisper_tuner.data.sound_checks import Sound, measure
 from whisper_tuner.data.sounds import write_sounds
 from whisper_tuner.data.split import Copies, assign, sentence_key
 from whisper_tuner.data.text_checks import N_SHOWN, strip_markup
+from whisper_tuner.decoder import N_SIDE_BY_SIDE, Decoders
 from whisper_tuner.errors import AudioError, InputError
 
+N_AHEAD = 2 * N_SIDE_BY_SIDE  # recordings that wait to be written, 2 MB each at most
 MAX_TOKENS = 448  # positions of Whisper's decoder (openai/whisper, n_text_ctx)
 # Problems of a candidate that is no clip: said, not counted.
 NOTES = frozenset(
@@ -114,23 +119,23 @@ def _fill(
     sounds: dict[str, Sound] = {}
     names: set[str] = set()
     n_found = 0
-    for n_done, candidate in enumerate(candidates, start=1):
-        n_found += candidate.problem not in NOTES
-        checked = check(candidate, count_tokens)
-        if isinstance(checked, Finding):
-            findings.append(checked)
-        else:
-            samples, clip = checked
-            name = free_name(clip.name, names)
-            names.add(name)
-            clip = replace(clip, id=f"{len(clips) + 1:06d}", name=name)
-            clip = replace(clip, audio=f"{CLIPS_DIR_NAME}/{clip.id}.flac")
-            write_flac(work_dir / clip.audio, samples)
-            clips.append(clip)
-            sounds[clip.id] = measure(samples)
-            findings += removed_characters(clip, candidate.text or "")
-        if on_progress is not None:
-            on_progress(n_done)
+    with closing(check_all(candidates, count_tokens)) as all_checked:
+        for n_done, (candidate, checked) in enumerate(all_checked, start=1):
+            n_found += candidate.problem not in NOTES
+            if isinstance(checked, Finding):
+                findings.append(checked)
+            else:
+                samples, clip = checked
+                name = free_name(clip.name, names)
+                names.add(name)
+                clip = replace(clip, id=f"{len(clips) + 1:06d}", name=name)
+                clip = replace(clip, audio=f"{CLIPS_DIR_NAME}/{clip.id}.flac")
+                write_flac(work_dir / clip.audio, samples)
+                clips.append(clip)
+                sounds[clip.id] = measure(samples)
+                findings += removed_characters(clip, candidate.text or "")
+            if on_progress is not None:
+                on_progress(n_done)
     pairs = find_copies(clips, sounds)
     kept, more = _split(clips, group(pairs), n_found, work_dir, seed)
     findings += examine(kept or clips, sounds, pairs)
@@ -140,10 +145,39 @@ def _fill(
     return report
 
 
-def check(
-    candidate: Candidate, count_tokens: Callable[[str], int]
-) -> tuple[np.ndarray, Clip] | Finding:
-    """The sound and the clip, still without id and path, or why it is refused."""
+def check_all(
+    candidates: Iterable[Candidate], count_tokens: Callable[[str], int]
+) -> Iterator[tuple[Candidate, tuple[np.ndarray, Clip] | Finding]]:
+    """Every candidate, in order, with its sound and its clip, still without id and path, or with
+    the reason why it is refused. The next ones are decoded meanwhile.
+    """
+    waiting: deque[tuple[Candidate, Clip | Finding, Future | None]] = deque()
+    with Decoders() as decoders:
+        for candidate in candidates:
+            clip = _check_text(candidate, count_tokens)
+            is_refused = isinstance(clip, Finding)
+            sound = None if is_refused else decoders.submit(candidate.audio, candidate.name)
+            waiting.append((candidate, clip, sound))
+            if len(waiting) > N_AHEAD:
+                yield _decoded(*waiting.popleft())
+        while waiting:
+            yield _decoded(*waiting.popleft())
+
+
+def _decoded(
+    candidate: Candidate, clip: Clip | Finding, sound: Future | None
+) -> tuple[Candidate, tuple[np.ndarray, Clip] | Finding]:
+    if sound is None:
+        return candidate, clip
+    try:
+        samples = sound.result()
+    except AudioError as error:
+        return candidate, Finding(error.code, candidate.name, True, candidate.row, error.params)
+    return candidate, (samples, replace(clip, duration_s=round(len(samples) / SAMPLE_RATE, 3)))
+
+
+def _check_text(candidate: Candidate, count_tokens: Callable[[str], int]) -> Clip | Finding:
+    """All that can be checked before the sound is decoded."""
 
     def refusal(code: str, **params: object) -> Finding:
         return Finding(code, candidate.name, True, candidate.row, params)
@@ -163,16 +197,12 @@ def check(
     n_tokens = count_tokens(text)
     if n_tokens > MAX_TOKENS:
         return refusal("transcript_too_long", n_tokens=n_tokens, limit=MAX_TOKENS)
-    try:
-        samples = decode(candidate.audio, candidate.name)
-    except AudioError as error:
-        return refusal(error.code, **error.params)
-    clip = Clip(
+    return Clip(
         id="",
         audio="",
         text=text,
         name=candidate.name,
-        duration_s=round(len(samples) / SAMPLE_RATE, 3),
+        duration_s=0.0,
         n_tokens=n_tokens,
         split=candidate.split,
         speaker=candidate.speaker,
@@ -180,7 +210,6 @@ def check(
         recording=candidate.recording,
         row=candidate.row,
     )
-    return samples, clip
 
 
 def _split(

@@ -26,6 +26,7 @@ from whisper_tuner.data.split import sentence_key
 from whisper_tuner.data.subtitles import read_subtitles
 from whisper_tuner.data.textgrid import read_textgrid
 from whisper_tuner.data.tiers import Choice, choices, choose
+from whisper_tuner.decoder import Decoder
 from whisper_tuner.errors import InputError
 
 MAX_BYTES = 32 << 20
@@ -138,15 +139,16 @@ class TimedTexts:
             if spare not in files_of and spare not in used:
                 used.add(spare)
                 self._note("media_not_needed", self.audio[spare], recording=self.audio[i].name)
-        for i, files in files_of.items():
-            if i in used:
-                self._not_needed(files, self.audio[i])
-                continue
-            used.add(i)
-            if i in ambiguous:
-                yield _problem(self.audio[i], "name_ambiguous")
-            else:
-                yield from self._of_recording(self.audio[i], files)
+        with Decoder() as decoder:
+            for i, files in files_of.items():
+                if i in used:
+                    self._not_needed(files, self.audio[i])
+                    continue
+                used.add(i)
+                if i in ambiguous:
+                    yield _problem(self.audio[i], "name_ambiguous")
+                else:
+                    yield from self._of_recording(self.audio[i], files, decoder)
         yield from self._notes
 
     def _look_at(self, file: File) -> None:
@@ -186,7 +188,9 @@ class TimedTexts:
                 return match
             last = added[1]
 
-    def _of_recording(self, recording: File, files: list[File]) -> Iterator[Candidate]:
+    def _of_recording(
+        self, recording: File, files: list[File], decoder: Decoder
+    ) -> Iterator[Candidate]:
         read: list[tuple[File, TimedText]] = []
         for file in files:
             try:
@@ -200,7 +204,7 @@ class TimedTexts:
         self._not_needed([file for file, _ in read[1:]], recording)
         for file, timed in read[:1]:
             yield from _broken(file, timed)
-            yield from _clips(recording, file, timed.cues)
+            yield from _clips(recording, file, timed.cues, decoder)
 
     def _read(self, file: File, recording: File) -> TimedText:
         """With the cues of the chosen tiers, in the recording's time."""
@@ -250,12 +254,14 @@ def _broken(file: File, timed: TimedText) -> Iterator[Candidate]:
         yield replace(problem, name=f"{file.name}:{line}", row=line)
 
 
-def _clips(recording: File, file: File, cues: Sequence[Cue]) -> Iterator[Candidate]:
+def _clips(
+    recording: File, file: File, cues: Sequence[Cue], decoder: Decoder
+) -> Iterator[Candidate]:
     if not cues:
         yield _problem(file, "timed_text_empty")
         return
     try:
-        with decoded(recording.fetch(), recording.name) as sound:
+        with decoded(recording.fetch(), recording.name, decoder) as sound:
             segments = pieces(cues, recording.name, sound.duration_s, file.name)
             yield from cut(sound, segments)
     except InputError as error:

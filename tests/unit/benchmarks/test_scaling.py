@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import scaling
-from whisper_tuner.audio import MAX_CLIP_S, decode
+from tests.sounds import decode
+from whisper_tuner.audio import MAX_CLIP_S
 
 REPOSITORY = Path(scaling.__file__).parents[1]
 

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from tests.sounds import speech
-from whisper_tuner.audio import decode
+from tests.sounds import decode, speech
 from whisper_tuner.data.clips import Candidate
 from whisper_tuner.data.common_voice import candidates, locales, recordings, whisper_language
 from whisper_tuner.data.prepare import prepare

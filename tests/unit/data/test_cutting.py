@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.sounds import encode, speech, write
-from whisper_tuner.audio import decode, read_flac, stream
+from tests.sounds import DECODER, decode, encode, speech, stream, write
+from whisper_tuner.audio import read_flac
 from whisper_tuner.data import cutting
 from whisper_tuner.data.cutting import Segment, cut, cut_recordings, decoded
 from whisper_tuner.errors import AudioError
 
 
 def code_of(path: Path) -> str:
-    with pytest.raises(AudioError) as caught, decoded(path, path.name):
+    with pytest.raises(AudioError) as caught, decoded(path, path.name, DECODER):
         pass
     return caught.value.code
 
@@ -52,7 +52,7 @@ def test_segments_of_several_recordings(tmp_path):
 
 def test_at_most_thirty_seconds(tmp_path):
     write(tmp_path / "a.wav", speech(70))
-    with decoded(tmp_path / "a.wav", "a.wav") as recording:
+    with decoded(tmp_path / "a.wav", "a.wav", DECODER) as recording:
         assert recording.duration_s == 70
         times = [(0, 30), (10.1, 40.1), (0, 30.1)]
         segments = [Segment(f"{start}", "a.wav", start, end, "x") for start, end in times]
@@ -85,7 +85,7 @@ def test_twenty_minutes_take_little_memory(tmp_path):
     write(tmp_path / "long.wav", sound, 8000)
     del sound
     tracemalloc.start()
-    with decoded(tmp_path / "long.wav", "long.wav") as recording:
+    with decoded(tmp_path / "long.wav", "long.wav", DECODER) as recording:
         segments = [Segment(str(i), "", 60 * i, 60 * i + 9, "x") for i in range(20)]
         assert sum(c.audio is not None for c in cut(recording, segments)) == 20
     peak = tracemalloc.get_traced_memory()[1]

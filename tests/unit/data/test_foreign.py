@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.sheets import DATE_STYLE, PERCENT_STYLE, write_ods, write_parquet, write_xlsx
-from tests.sounds import speech, write
-from whisper_tuner.audio import decode
+from tests.sounds import decode, speech, write
 from whisper_tuner.data import foreign
 from whisper_tuner.data.clips import Candidate
 from whisper_tuner.data.tables import Reading

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from tests.sounds import decode
 from tests.tiny import LARGE_V3_ID, TINY_ID
 from whisper_tuner import steps
-from whisper_tuner.audio import decode
 from whisper_tuner.model.features import clip_features, pad_audio
 from whisper_tuner.model.load import load_processor
 

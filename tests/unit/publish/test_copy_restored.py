@@ -24,6 +24,7 @@ from tests.unit.publish.conftest import (
 from whisper_tuner import restore, steps
 from whisper_tuner.data import common_voice
 from whisper_tuner.data.clips import COMMON_VOICE, Clip
+from whisper_tuner.decoder import Decoder
 from whisper_tuner.errors import InputError, PublishError, RunError
 from whisper_tuner.publish import fetch_copy
 from whisper_tuner.runs import checkpoints, jobs
@@ -249,7 +250,7 @@ def test_common_voice_comes_back_with_its_archive(training, hub, tmp_path, monke
         return [(name, heard[name]) for name in sorted(names & heard.keys())]
 
     monkeypatch.setattr(common_voice, "recordings", recordings)
-    monkeypatch.setattr(restore, "decode", lambda audio, name: audio.encode())
+    monkeypatch.setattr(Decoder, "decode", lambda self, audio, name: audio.encode())
     monkeypatch.setattr(restore, "write_flac", lambda path, samples: path.write_bytes(samples))
     run = back(training, tmp_path, tmp_path / "cv.tar.gz")
     assert contents(run.dataset_dir) == contents(training.dataset_dir)
