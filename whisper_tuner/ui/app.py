@@ -71,6 +71,7 @@ def build() -> gr.Blocks:
             run_id=browser_state("run"),
             person=browser_state("person"),
             spoken=browser_state("spoken"),
+            sheet_id=browser_state("sheet"),
             steps=gr.Tabs(elem_id="steps", render=False),
             timer=gr.Timer(POLL_S, active=False),
         )

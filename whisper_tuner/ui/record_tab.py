@@ -4,6 +4,7 @@ The browser remembers which sheet it looks at; sentences and takes are in the sh
 another day goes on where this one ended.
 """
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -31,24 +32,24 @@ from whisper_tuner.ui.session import (
     QUIET,
     Page,
     Updates,
-    browser_state,
     find_run,
     is_begun,
     owner_of,
 )
-from whisper_tuner.ui.sheets_route import progress
 
 FILE_TYPES = [".txt", ".csv", ".tsv", ".xlsx", ".xls", ".ods", ".jsonl", ".parquet"]
 MAX_SPEAKER = 80  # characters of a name
 N_TOLD = 3  # findings about lines; more are folded up
 N_SHOWN = 40  # characters of a sheet's first sentence in the list
 HERE = Path(__file__).parent
-SCRIPTS = "".join(
-    f"<script>{(HERE / name).read_text(encoding='utf-8')}</script>"
-    for name in ("microphone.js", "recorder.js")
+HEAD = "".join(
+    f"<script>{script}</script>"
+    for script in (
+        f"window.tunerRecorder = {json.dumps((HERE / 'recorder.html').read_text('utf-8'))};",
+        (HERE / "microphone.js").read_text("utf-8"),
+        (HERE / "recorder.js").read_text("utf-8"),
+    )
 )
-TEMPLATE = (HERE / "recorder.html").read_text(encoding="utf-8")
-HEAD = f'{SCRIPTS}<template id="tuner-recorder">{TEMPLATE}</template>'
 
 
 class RecordTab:
@@ -56,7 +57,7 @@ class RecordTab:
 
     def __init__(self, page: Page, tabs: gr.Tabs) -> None:
         self.page, self.tabs = page, tabs
-        self.sheet_id = browser_state("sheet")
+        self.sheet_id = page.sheet_id
         gr.HTML(static_html(fragments.record_help))
         with gr.Row(visible=False, equal_height=True) as self.choosing:
             self.sheets = gr.Dropdown(
@@ -189,7 +190,8 @@ def sheet_label(sheet: Sheet, lang: str) -> str:
     """A sheet as the list shows it."""
     script = sheet.read_script()
     day = time.strftime("%Y-%m-%d", time.localtime(script.created_s))
-    parts = (script.sentences[0][:N_SHOWN], script.speaker, progress(sheet, lang), day)
+    size = text("sheet_size", lang, n=len(script.sentences))
+    parts = (script.sentences[0][:N_SHOWN], script.speaker, size, day)
     return " · ".join(filter(None, parts))
 
 

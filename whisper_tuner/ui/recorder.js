@@ -60,7 +60,7 @@
 
     build() {
       const root = this.shadowRoot ?? this.attachShadow({ mode: "open" });
-      root.innerHTML = document.getElementById("tuner-recorder").innerHTML;
+      root.innerHTML = window.tunerRecorder;
       const part = (name) => root.getElementById(name);
       Object.assign(this, Object.fromEntries(
         ["progress", "bar", "say", "told", "retry", "record", "back", "next", "open", "list",
