@@ -115,7 +115,9 @@ def _listing_commands(command: Callable[[str, Command, str], argparse.ArgumentPa
     sub.add_argument("--config", default="", help="show the columns of this part")
 
     sub = command("prompts", prompts, "print sentences to read aloud for a recording")
-    sub.add_argument("--language", metavar="CODE", help="such as it; without it, list the languages")
+    sub.add_argument(
+        "--language", metavar="CODE", help="such as it; without it, list the languages"
+    )
 
 
 def _source_arguments(sub: argparse.ArgumentParser) -> None:

@@ -67,7 +67,12 @@ def save(folder: Path, name: str, data: bytes) -> Path:
     [
         ("a.txt", "Grüß Gott.\r\nServus, Anna!".encode(), ["Grüß Gott.", "Servus, Anna!"], ""),
         ("a.TXT", "Grüß Gott.\nServus".encode("utf-16"), ["Grüß Gott.", "Servus"], ""),
-        ("a.txt", "Schöne Grüße\nfür dich".encode("cp1252"), ["Schöne Grüße", "für dich"], "cp1252"),
+        (
+            "a.txt",
+            "Schöne Grüße\nfür dich".encode("cp1252"),
+            ["Schöne Grüße", "für dich"],
+            "cp1252",
+        ),
         ("a.csv", b"id;sentence\n1;One, two\n2;Three\n", ["One, two", "Three"], ""),
         ("a.csv", b"One, two, three.\nFour five.\nSix, seven.\n", None, ""),
         ("a.csv", b"One, two.\nFour, five.\n", None, ""),

@@ -38,7 +38,9 @@ def test_a_sheet_is_found_again_with_what_was_recorded(sheet, tmp_path):
     assert [s.id for s in sheets_in(tmp_path)] == [sheet.id]
 
 
-@pytest.mark.parametrize("id", ["", "..", "../..", "takes", "20260101-000000-0123456789abcdef", "/"])
+@pytest.mark.parametrize(
+    "id", ["", "..", "../..", "takes", "20260101-000000-0123456789abcdef", "/"]
+)
 def test_ids_of_others_open_nothing(sheet, tmp_path, id):
     with pytest.raises(RunError):
         Sheet.open(tmp_path, id)
