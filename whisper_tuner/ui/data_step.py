@@ -59,12 +59,12 @@ class DataStep:
                 self.table_corner = TableCorner(page)
                 self.tiers = TierCorner(page, self.files)
                 self.check = gr.Button(label("page_check_button"), variant="primary")
+            with gr.Tab(label("page_record_tab"), id="record") as record_tab:
+                self.record = RecordTab(page, sources)
             with gr.Tab(label("page_cv_tab")) as archive_tab:
                 self.archive_tab = ArchiveTab(page, self.fetch, N_TRAIN_CLIPS, N_TEST_CLIPS)
             with gr.Tab(label("page_hub_tab")) as hub_tab:
                 self.hub = HubTab(page, self.fetch, N_TRAIN_CLIPS, N_TEST_CLIPS)
-            with gr.Tab(label("page_record_tab"), id="record") as record_tab:
-                self.record = RecordTab(page, sources)
         self.fetch.build()
         self.restore = RestoreCorner(page)
         self.notice = gr.HTML(elem_id="data-notice")
@@ -74,8 +74,8 @@ class DataStep:
             self.table = ClipsTable(page)
             self.forward = gr.Button(label("page_continue_train"), variant="primary")
         self.inputs = self.table.inputs
-        self.tabs = {"page_own_tab": own_tab, "page_cv_tab": archive_tab, "page_hub_tab": hub_tab}
-        self.tabs["page_record_tab"] = record_tab
+        self.tabs = {"page_own_tab": own_tab, "page_record_tab": record_tab}
+        self.tabs |= {"page_cv_tab": archive_tab, "page_hub_tab": hub_tab}
         self.outputs = [
             *self.tabs.values(),
             self.more,

@@ -21,6 +21,7 @@ from whisper_tuner.data.prepare import clean_text
 from whisper_tuner.errors import RunError, TunerError
 from whisper_tuner.locales import text
 from whisper_tuner.narrate import finding_sentence, rough_duration
+from whisper_tuner.publish.space import loses_runs
 from whisper_tuner.runs.folder import Run, default_root
 from whisper_tuner.runs.sheets import Script, Sheet, sheets_in
 from whisper_tuner.ui import fragments, views
@@ -59,6 +60,7 @@ class RecordTab:
         self.page, self.tabs = page, tabs
         self.sheet_id = page.sheet_id
         gr.HTML(static_html(fragments.record_help))
+        self.place = gr.HTML(elem_id="sheet-place")
         with gr.Row(visible=False, equal_height=True) as self.choosing:
             self.sheets = gr.Dropdown(
                 [], label=label("page_sheets"), filterable=False, scale=4, elem_id="sheets"
@@ -96,7 +98,7 @@ class RecordTab:
         self.notice = gr.HTML(elem_id="sheet-notice")
         self.asked = [page.lang, page.person, self.sheet_id]
         self.outputs = [self.sheet_id, self.choosing, self.sheets, self.built_in, self.language]
-        self.outputs += [self.begin_room, self.sheet_room, self.recorder, self.export]
+        self.outputs += [self.begin_room, self.sheet_room, self.recorder, self.export, self.place]
 
     def show(self, lang: str, person: str, sheet_id: str) -> Updates:
         """This person's sheets and the one that is looked at; else, a new one is begun."""
@@ -105,9 +107,11 @@ class RecordTab:
         known = views.language_choices(lang)
         with_prompts = [(name, code) for name, code in known if code in prompts.languages()]
         tag = f'<tuner-recorder sheet="{sheet.id}" lang="{lang}"></tuner-recorder>' if sheet else ""
+        place = views.paragraph(text("sheet_on_no_disk", lang), "note") if loses_runs() else ""
         choices = [(sheet_label(each, lang), each.id) for each in own.values()]
         return {
             self.sheet_id: sheet.id if sheet else "",
+            self.place: place,
             self.choosing: gr.Row(visible=bool(own)),
             self.sheets: gr.Dropdown(choices=choices, value=sheet.id if sheet else None),
             self.built_in: gr.Dropdown(choices=with_prompts),

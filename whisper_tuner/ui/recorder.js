@@ -5,7 +5,7 @@
   const KEPT_S = 0.25;  // of sound before the button is pressed and after, so that no word is cut
   const LONGEST_S = 31;  // the server refuses more than 30
   const IDLE_MS = 60_000;  // then the microphone is switched off
-  const SPEAK_UP_MS = 2_000, QUIET_DB = -42, LOUD = 0.985;
+  const SPEAK_UP_MS = 2_000, QUIET_DB = -42, LOUD = 0.985, LOUD_SHARE = 0.005;
   const WORDS = { TEXTAREA: 1, INPUT: 1, SELECT: 1, AUDIO: 1 };
   const decibels = (power) => 10 * Math.log10(power + 1e-9);
 
@@ -45,10 +45,12 @@
       if (!answer?.ok || sheet !== this.getAttribute("sheet")) return;
       this.state = await answer.json();
       this.phase = "idle";
-      if (this.shown !== sheet) { this.unsaved = new Map(); this.n = this.firstOpen(0); }
+      const isNew = this.shown !== sheet;
+      if (isNew) { this.unsaved = new Map(); this.n = this.firstOpen(0); }
       this.shown = sheet;
       this.build();
       this.go(this.n);
+      if (isNew) this.scrollIntoView({ behavior: "smooth", block: "nearest" });
     }
 
     // The first sentence behind `n` without a take; from the beginning if there is none behind.
@@ -166,6 +168,7 @@
       if (this.phase !== "opening") return this.release();  // it was left meanwhile
       this.blocks = [...this.before ?? []];
       this.loudest = -99;
+      this.nLoud = 0;
       this.began = performance.now();
       this.phase = "recording";
       this.say_("", "");
@@ -173,10 +176,12 @@
     }
 
     hear(block) {
-      let peak = 0, power = 0;
+      if (!this.mic) return;  // it is being opened, or was closed
+      let peak = 0, power = 0, nLoud = 0;
       for (const sample of block) {
         peak = Math.max(peak, Math.abs(sample));
         power += sample * sample / block.length;
+        nLoud += Math.abs(sample) >= LOUD;
       }
       const n = Math.ceil(KEPT_S * this.mic.rate / block.length);
       this.before = [...(this.before ?? []), block].slice(-n);
@@ -185,9 +190,11 @@
       if (this.phase !== "recording" && this.phase !== "closing") return;
       this.blocks.push(block);
       this.loudest = Math.max(this.loudest, decibels(power));
+      this.nLoud += nLoud;
       const passed = performance.now() - this.began, { words } = this.state;
-      if (peak >= LOUD) this.hint.textContent = words.too_loud;
-      else if (passed > SPEAK_UP_MS && this.loudest < QUIET_DB) this.hint.textContent = words.speak_up;
+      const isLoud = this.nLoud > LOUD_SHARE * this.blocks.length * block.length;
+      const isQuiet = passed > SPEAK_UP_MS && this.loudest < QUIET_DB;
+      this.hint.textContent = isLoud ? words.too_loud : isQuiet ? words.speak_up : "";
       if (passed > 1000 * LONGEST_S && this.phase === "recording") this.end();
     }
 

@@ -108,8 +108,14 @@ def test_only_its_owner_deletes_a_sheet_and_only_when_sure(root):
         assert 'role="alert"' in delete("en", person, id, is_sure)[1]
         assert Sheet.open(root, id).recorded() == [1, 2]
     forgotten, notice, is_sure = delete("en", ME, id, True)
-    assert (forgotten, is_sure) == ("", False) and "2 recordings" in notice
+    assert (forgotten, is_sure) == ("", False) and "recordings (2" in notice
     assert not list(root.rglob("*.flac"))
+
+
+def test_a_space_that_forgets_says_so(root, tab, monkeypatch):
+    assert tab.show("en", ME, "")[tab.place] == ""
+    monkeypatch.setenv("SPACE_ID", "anna/tuner")
+    assert "no persistent storage" in tab.show("en", ME, "")[tab.place]
 
 
 def test_the_browsers_part_is_whole() -> None:
