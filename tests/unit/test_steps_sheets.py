@@ -98,6 +98,12 @@ def test_nothing_recorded_is_nothing_to_use(hub_cache, tmp_path):
     assert caught.value.code == "sentences_none"
 
 
+def test_what_is_too_long_for_whisper_is_counted_by_its_own_tokens(hub_cache):
+    found = steps.check_sentences("\n".join(["ઞ" * 200, "Uno due."]))
+    assert [f.code for f in found.findings] == ["sentence_too_many_tokens"]
+    assert found.sentences == ["Uno due."]
+
+
 def test_a_deleted_sheet_says_what_went(sheet):
     deleted = steps.delete_sheet(sheet)
     assert deleted.n_takes == 3 and deleted.megabytes > 0.05

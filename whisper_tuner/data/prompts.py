@@ -17,6 +17,7 @@ from whisper_tuner.errors import InputError
 
 PROMPTS_DIR = Path(__file__).resolve().parents[1] / "prompts"
 MAX_SENTENCES = 1000  # of one sheet
+N_SPECIALS = 8  # tokens that are no text; Whisper adds four
 MAX_BYTES = 1 << 20  # of pasted text, and of a text file
 LETTERS_PER_S = 12.0  # read aloud: 150 English words a minute; what `speech_length` counts
 PAUSE_S = 1.0  # before and behind a sentence, together
@@ -91,7 +92,8 @@ def _problem(sentence: str, count_tokens: Callable[[str], int]) -> tuple[str, di
         return "sentence_no_words", {}
     if reading_s(sentence) > MAX_CLIP_S:
         return "sentence_too_long", {"seconds": round(reading_s(sentence))}
-    if count_tokens(sentence) > MAX_TOKENS:
+    may_be_too_many = len(sentence.encode()) > MAX_TOKENS - N_SPECIALS  # a token is a byte or more
+    if may_be_too_many and count_tokens(sentence) > MAX_TOKENS:
         return "sentence_too_many_tokens", {"limit": MAX_TOKENS}
     return None
 

@@ -85,7 +85,10 @@ def to_flac(samples: np.ndarray, take: Take) -> bytes:
 
 
 def read_take(path: Path) -> Take:
-    """What is known of a kept take. Raises: soundfile.LibsndfileError when there is none."""
-    with soundfile.SoundFile(path) as sound:
-        said = json.loads(sound.comment or "{}")
-        return Take(round(sound.frames / sound.samplerate, 3), **said)
+    """What is known of a kept take; of one that the disk has damaged, that it is."""
+    try:
+        with soundfile.SoundFile(path) as sound:
+            said = json.loads(sound.comment or "{}")
+            return Take(round(sound.frames / sound.samplerate, 3), **said)
+    except (soundfile.LibsndfileError, ValueError, TypeError):
+        return Take(0.0, "damaged")

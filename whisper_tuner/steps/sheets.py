@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from whisper_tuner.data import prompts, takes
@@ -30,7 +31,8 @@ class DeletedSheet:
 
 def check_sentences(text: str) -> prompts.Prompts:
     """The sentences of a text, one a line, and what is wrong with its other lines."""
-    return prompts.check(text, token_counter())
+    counter = cache(token_counter)  # takes a while, and most sentences are too short to need it
+    return prompts.check(text, lambda sentence: counter()(sentence))
 
 
 def begin_sheet(root: Path, text: str, script: Script) -> Sheet:
@@ -98,7 +100,8 @@ def sheet_candidates(sheet: Sheet) -> Iterator[Candidate]:
         raise InputError("sheet_nothing_recorded")
     for n in recorded:
         path, sentence = sheet.take_path(n), script.sentences[n - 1]
-        yield Candidate(path.name, path, sentence, speaker=script.speaker)
+        audio = path if path.exists() else None  # the sheet may be deleted meanwhile
+        yield Candidate(path.name, audio, sentence, speaker=script.speaker)
     n_left = len(script.sentences) - len(recorded)
     if n_left:
         told = {"n": n_left, "total": len(script.sentences)}

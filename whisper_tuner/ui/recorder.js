@@ -11,6 +11,7 @@
 
   class Recorder extends HTMLElement {
     static observedAttributes = ["sheet", "lang"];
+    unsavedOf = {};  // by sheet, by sentence: takes that the server did not get
 
     connectedCallback() {
       this.onKey = (event) => this.press(event);
@@ -19,12 +20,15 @@
         if (this.phase === "recording") this.lose();
         else this.release();
       };
+      this.onLeave = (event) => { if (this.unsaved?.size) event.preventDefault(); };
       document.addEventListener("keydown", this.onKey);
+      window.addEventListener("beforeunload", this.onLeave);
       document.addEventListener("visibilitychange", this.onHidden);
     }
 
     disconnectedCallback() {
       document.removeEventListener("keydown", this.onKey);
+      window.removeEventListener("beforeunload", this.onLeave);
       document.removeEventListener("visibilitychange", this.onHidden);
       this.release();
     }
@@ -46,7 +50,8 @@
       this.state = await answer.json();
       this.phase = "idle";
       const isNew = this.shown !== sheet;
-      if (isNew) { this.unsaved = new Map(); this.n = this.firstOpen(0); }
+      this.unsaved = this.unsavedOf[sheet] ??= new Map();
+      if (isNew) this.n = this.firstOpen(0);
       this.shown = sheet;
       this.build();
       this.go(this.n);
@@ -77,7 +82,7 @@
       this.list.replaceChildren(...sentences.map((_, i) => new Option("", i + 1)));
       sentences.forEach((_, i) => this.mark(i + 1));
       this.record.onclick = () => this.toggle();
-      const moving = (where) => () => { this.go(where()); this.record.focus(); };
+      const moving = (where) => () => { this.go(where()); this.record.focus({ preventScroll: true }); };
       this.back.onclick = moving(() => this.n - 1);
       this.next.onclick = moving(() => this.n + 1);
       this.open.onclick = moving(() => this.firstOpen(this.n));
@@ -138,6 +143,8 @@
       const isElsewhere = target.closest?.("button, a, summary, [role=tab], [role=listbox]");
       if (!this.state || this.offsetParent === null || event.repeat || target.isContentEditable
         || event.ctrlKey || event.altKey || event.metaKey || target.tagName in WORDS) return;
+      const { bottom, top } = this.getBoundingClientRect();
+      if (bottom < 0 || top > window.innerHeight) return;  // read on, further down
       const isOurs = this.shadowRoot.contains(target);
       if (event.key === " " && !isElsewhere) this.toggle();
       else if (event.key === "ArrowRight" && (isOurs || !isElsewhere)) this.go(this.n + 1);

@@ -38,8 +38,9 @@ def test_every_line_is_a_sentence_or_is_said():
 
 
 def test_too_many_tokens_are_said_even_where_reading_is_quick():
-    found = check("short but odd", lambda _: 449)
-    assert [f.code for f in found.findings] == ["sentence_too_many_tokens"]
+    odd = "ઞ" * 200  # three bytes each, and no tokens of their own
+    assert [f.code for f in check(odd, lambda _: 449).findings] == ["sentence_too_many_tokens"]
+    assert check(odd, lambda _: 448).sentences == [odd]
 
 
 def test_too_many_lines_and_too_much_text(monkeypatch):

@@ -87,3 +87,11 @@ def test_what_browsers_record_by_themselves_is_read_too(spoken, tmp_path):
     at_48k = np.repeat(spoken, 3)  # crude, and enough for this
     path = encode(tmp_path / "take.wav", at_48k, "libopus", "webm")
     assert examine(path, SENTENCE)[1].duration_s == pytest.approx(len(spoken) / 16_000, abs=0.1)
+
+
+@pytest.mark.parametrize("content", [b"", b"fLaC", b"no sound at all"])
+def test_a_take_that_the_disk_has_damaged_is_told(content, tmp_path):
+    path = tmp_path / "0001.flac"
+    path.write_bytes(content)
+    assert read_take(path).told == "damaged" and sentences("zh")["take_damaged"]
+    assert read_take(tmp_path / "gone.flac").told == "damaged"
