@@ -9,7 +9,7 @@ from whisper_tuner.cli import commands, keeping
 from whisper_tuner.cli.doctor import check, export_data
 from whisper_tuner.cli.further import further
 from whisper_tuner.cli.reading import reading_arguments
-from whisper_tuner.cli.sources import KEY_VARIABLE, catalogue, look
+from whisper_tuner.cli.sources import KEY_VARIABLE, catalogue, look, prompts
 from whisper_tuner.config import METRICS, PRECISIONS, WINDOWS, LoraSettings, TrainConfig
 from whisper_tuner.data.fixes import FIXES
 from whisper_tuner.model.catalogue import BASE_MODELS
@@ -113,6 +113,11 @@ def _listing_commands(command: Callable[[str, Command, str], argparse.ArgumentPa
     sub = command("look", look, "say what a dataset of the Hugging Face Hub holds")
     sub.add_argument("dataset", help="owner/name, such as google/fleurs")
     sub.add_argument("--config", default="", help="show the columns of this part")
+
+    sub = command("prompts", prompts, "print sentences to read aloud for a recording")
+    sub.add_argument(
+        "--language", metavar="CODE", help="such as it; without it, list the languages"
+    )
 
 
 def _source_arguments(sub: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ from whisper_tuner import steps
 from whisper_tuner.cli.reading import reading_from
 from whisper_tuner.cli.telling import say, say_json
 from whisper_tuner.data import hub_dataset, hub_listing, mozilla
+from whisper_tuner.data import prompts as built_in_prompts
 from whisper_tuner.data.clips import Report
 from whisper_tuner.errors import InputError, RunError
 from whisper_tuner.locales import text
@@ -102,6 +103,23 @@ def look(options: argparse.Namespace) -> int:
         say(text("hub_data_mirror"))
     for row in found.rows:
         say(f"  {row[found.guess.text]}")
+    return 0
+
+
+def prompts(options: argparse.Namespace) -> int:
+    """The built-in sentences of a language, one a line; without one, the languages there are."""
+    if options.language:
+        sentences = built_in_prompts.built_in(options.language).splitlines()
+        known = {"language": options.language, "sentences": sentences}
+        lines = sentences
+    else:
+        codes = built_in_prompts.languages()
+        known = {"languages": codes}
+        lines = [f"{code}  {text(f'language_{code}')}" for code in codes]
+    if options.json:
+        say_json(known)
+    else:
+        say("\n".join(lines))
     return 0
 
 

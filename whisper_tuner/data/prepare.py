@@ -33,6 +33,7 @@ NOTES = frozenset(
         "file_ignored",
         "media_not_needed",
         "point_tiers_ignored",
+        "sentences_not_read",
         "sheets_left_out",
         "table_left_out",
         "tiers_chosen",

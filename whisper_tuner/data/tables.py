@@ -31,6 +31,8 @@ SPLIT_NAMES = {
     "dev": "dev development validation valid val 验证 验证集",
 }
 COMMON_VOICE_COLUMNS = frozenset({"clientid", "path", "sentence"})
+# As our own ZIPs and spreadsheets mark a cell that is text though it looks like a formula.
+TEXT_MARK = re.compile(r"'(?=\s*[=+\-@＝＋－＠])")
 Knows = Callable[[str], bool]  # whether a cell names one of the recordings
 
 
@@ -188,7 +190,7 @@ def plain(header: str) -> str:
 def _row(
     record: list[str], columns: dict[str, int], n_columns: int, number: int, whole: str
 ) -> Row:
-    cells = {column: cell(record, i) for column, i in columns.items()}
+    cells = {column: _unmarked(cell(record, i)) for column, i in columns.items()}
     # Cells right of the last column are the rest of a transcript whose comma was not quoted.
     problems = {
         "kaldi_command": cells["audio"].rstrip().endswith("|"),
@@ -203,6 +205,10 @@ def _row(
         number=number,
         problem=next((problem for problem, is_there in problems.items() if is_there), ""),
     )
+
+
+def _unmarked(cell: str) -> str:
+    return cell[1:] if TEXT_MARK.match(cell) else cell
 
 
 def _stem(name: str) -> str:

@@ -45,7 +45,15 @@ def zip_recordings(run: Run, target: Path | None = None) -> Exported:
     clips, n_left_out = clips_to_share(run)
     target = target or run.dir / "exports" / ZIP_NAME
     target.parent.mkdir(parents=True, exist_ok=True)
-    n_bytes = sum((run.dataset_dir / clip.audio).stat().st_size for clip in clips)
+    zip_clips(clips, run.dataset_dir, target)
+    return Exported(target, len(clips), n_left_out)
+
+
+def zip_clips(clips: Sequence[Clip], folder: Path, target: Path) -> None:
+    """Write clips, whose sound is below `folder`, and their table. Raises: InputError
+    export_no_room.
+    """
+    n_bytes = sum((folder / clip.audio).stat().st_size for clip in clips)
     if shutil.disk_usage(target.parent).free < 2 * n_bytes:
         raise InputError("export_no_room", megabytes=n_bytes / 1e6)
     part = target.with_name(f".{secrets.token_hex(8)}.part")
@@ -54,11 +62,10 @@ def zip_recordings(run: Run, target: Path | None = None) -> Exported:
             for name, content in tables(clips).items():
                 add_file(archive, name, content)
             for clip in clips:
-                add_file(archive, clip.audio, run.dataset_dir / clip.audio)
+                add_file(archive, clip.audio, folder / clip.audio)
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
-    return Exported(target, len(clips), n_left_out)
 
 
 def clips_to_share(run: Run) -> tuple[list[Clip], int]:

@@ -10,10 +10,12 @@ from whisper_tuner.errors import RunError
 from whisper_tuner.runs import durable, locks
 from whisper_tuner.runs.disk import TRIAL_PREFIX
 from whisper_tuner.runs.folder import Run
+from whisper_tuner.runs.sheets import FOLDER_NAME, NEW_PREFIX, remove_empty, sheets_in
 
 DELETED_PREFIX, RESTORE_PREFIX = ".deleted-", ".restore-"
 HELD_NAME = "held.lock"  # in a half-made folder: locked while somebody works on it
 DAY_S = 24 * 3600.0
+EMPTY_SHEET_S = 30 * DAY_S  # sentences that nobody has read; a sheet with a take is never swept
 LEFT_BEHIND = {  # below the folder of all runs → seconds without a change
     f"{DELETED_PREFIX}*": DAY_S,
     f"{RESTORE_PREFIX}*": DAY_S,
@@ -22,6 +24,8 @@ LEFT_BEHIND = {  # below the folder of all runs → seconds without a change
     "*/dataset-before-old": DAY_S,  # fixes.undo
     "*/.run.json-*": DAY_S,
     "*/.comparison.json-*": DAY_S,
+    f"{FOLDER_NAME}/{NEW_PREFIX}*": DAY_S,  # sheets
+    f"{FOLDER_NAME}/*/takes/.*": DAY_S,
     "cache/base_transcripts/*": 30 * DAY_S,  # as evaluation/base_cache.py, should nobody train
 }
 
@@ -59,6 +63,9 @@ def sweep(root: Path) -> None:
         for path in root.glob(pattern):
             if _last_change_s(path) < time.time() - age_s:
                 _remove(path)
+    for sheet in sheets_in(root):
+        if _last_change_s(sheet.dir) < time.time() - EMPTY_SHEET_S:
+            remove_empty(sheet)
 
 
 def _remove(path: Path) -> None:

@@ -21,6 +21,17 @@ from whisper_tuner.steps.recordings import (
     undo_fixes,
 )
 from whisper_tuner.steps.results import Deleted, delete, download, push
+from whisper_tuner.steps.sheets import (
+    add_sheet,
+    begin_sheet,
+    check_sentences,
+    delete_sheet,
+    export_sheet,
+    prepare_sheet,
+    record,
+    sentence_of,
+    takes_of,
+)
 from whisper_tuner.steps.training import again, compare, further, plan, resume, train
 
 __all__ = [
@@ -29,11 +40,16 @@ __all__ = [
     "Deleted",
     "add",
     "add_common_voice",
+    "add_sheet",
     "again",
+    "begin_sheet",
+    "check_sentences",
     "compare",
     "delete",
+    "delete_sheet",
     "download",
     "export_dataset",
+    "export_sheet",
     "fix",
     "further",
     "has_dataset",
@@ -41,9 +57,13 @@ __all__ = [
     "prepare",
     "prepare_common_voice",
     "prepare_from",
+    "prepare_sheet",
     "push",
+    "record",
     "restore",
     "resume",
+    "sentence_of",
+    "takes_of",
     "tiers",
     "train",
     "undo_fixes",

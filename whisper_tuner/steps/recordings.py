@@ -109,7 +109,7 @@ def _add(
     seed: int,
     on_progress: Callable[[int], None] | None,
 ) -> Report:
-    with _changing_data(run):
+    with changing_data(run):
         return add_to_dataset(candidates, run.dataset_dir, token_counter(), seed, on_progress)
 
 
@@ -119,14 +119,14 @@ def fix(run: Run, code: str) -> Report:
     Raises: RunError when the run was started or goes on from another, InputError when there is
     nothing to fix, or too few clips would be left.
     """
-    with _changing_data(run):
+    with changing_data(run):
         refuse_new_data(run)
         return fixes.fix(run.dataset_dir, code, token_counter())
 
 
 def undo_fixes(run: Run) -> Report:
     """The dataset as it was before its first fix. Raises as `fix` does."""
-    with _changing_data(run):
+    with changing_data(run):
         refuse_new_data(run)
         return fixes.undo(run.dataset_dir)
 
@@ -137,7 +137,7 @@ def export_dataset(run: Run, target: Path | None = None) -> recordings.Exported:
 
 
 @contextmanager
-def _changing_data(run: Run) -> Iterator[None]:
+def changing_data(run: Run) -> Iterator[None]:
     """Nobody else changes the dataset meanwhile, and no training starts on it.
 
     Raises: RunError when the run was started, or its data are being changed at this moment.

@@ -17,7 +17,7 @@ from whisper_tuner.runs.device import find_device
 from whisper_tuner.runs.events import read_events
 from whisper_tuner.runs.folder import Run, default_root
 from whisper_tuner.runs.tryout import TryOut
-from whisper_tuner.ui import files_route, fragments, security, views
+from whisper_tuner.ui import files_route, fragments, record_tab, security, views
 from whisper_tuner.ui.compare_step import CompareStep
 from whisper_tuner.ui.data_step import DataStep
 from whisper_tuner.ui.delete_corner import DeleteCorner
@@ -71,6 +71,7 @@ def build() -> gr.Blocks:
             run_id=browser_state("run"),
             person=browser_state("person"),
             spoken=browser_state("spoken"),
+            sheet_id=browser_state("sheet"),
             steps=gr.Tabs(elem_id="steps", render=False),
             timer=gr.Timer(POLL_S, active=False),
         )
@@ -117,6 +118,7 @@ class PageView:
         base = [page.run_id, train.form.base]
         asked.then(train.ask_hub, base, [train.offline, train.form.base], **QUIET)
         known = asked.then(self.know_person, page.person, page.person, **QUIET)
+        self.parts[0].record.resume(known)
         whose = [page.lang, page.run_id, page.person]
         known.then(self.show_own, whose, self.delete.outputs + self.menu.outputs, **QUIET)
         page.lang.input(self.draw, self.inputs, self.outputs, js=ON_SWITCH_JS, **QUIET)
@@ -219,7 +221,7 @@ def launch() -> None:
         i18n=TRANSLATIONS,
         theme=THEME,
         css_paths=Path(__file__).parent / "style.css",
-        head=HEAD,
+        head=HEAD + record_tab.HEAD,
     )
     Caretaker(default_root())
     print(f"{fragments.TITLE}: {url}", flush=True)

@@ -20,6 +20,7 @@ from whisper_tuner.ui.fetch_corner import FetchCorner
 from whisper_tuner.ui.hub_tab import HubTab
 from whisper_tuner.ui.language import label, static_html
 from whisper_tuner.ui.preparing import BUSY, PROGRESS, n_recordings, prepare_run
+from whisper_tuner.ui.record_tab import RecordTab
 from whisper_tuner.ui.restore_corner import RestoreCorner
 from whisper_tuner.ui.session import QUIET, Page, Redraw, Updates, has_dataset, is_begun
 from whisper_tuner.ui.table_corner import TableCorner, reading_of
@@ -46,7 +47,7 @@ class DataStep:
                 label=label("page_add"),
             )
         self.fetch = FetchCorner(page)
-        with gr.Tabs():
+        with gr.Tabs() as sources:
             with gr.Tab(label("page_own_tab")) as own_tab:
                 gr.HTML(static_html(fragments.own_help))
                 self.files = gr.File(
@@ -58,6 +59,8 @@ class DataStep:
                 self.table_corner = TableCorner(page)
                 self.tiers = TierCorner(page, self.files)
                 self.check = gr.Button(label("page_check_button"), variant="primary")
+            with gr.Tab(label("page_record_tab"), id="record") as record_tab:
+                self.record = RecordTab(page, sources)
             with gr.Tab(label("page_cv_tab")) as archive_tab:
                 self.archive_tab = ArchiveTab(page, self.fetch, N_TRAIN_CLIPS, N_TEST_CLIPS)
             with gr.Tab(label("page_hub_tab")) as hub_tab:
@@ -71,7 +74,8 @@ class DataStep:
             self.table = ClipsTable(page)
             self.forward = gr.Button(label("page_continue_train"), variant="primary")
         self.inputs = self.table.inputs
-        self.tabs = {"page_own_tab": own_tab, "page_cv_tab": archive_tab, "page_hub_tab": hub_tab}
+        self.tabs = {"page_own_tab": own_tab, "page_record_tab": record_tab}
+        self.tabs |= {"page_cv_tab": archive_tab, "page_hub_tab": hub_tab}
         self.outputs = [
             *self.tabs.values(),
             self.more,
@@ -117,6 +121,7 @@ class DataStep:
             self.example.click(self.prepare_example, [page.lang], made, **busy),
             self.check.click(self.prepare_files, own, made, **busy),
             self.archive_tab.wire(self.tabs["page_cv_tab"], self.where, made, self.notice),
+            self.record.wire(self.tabs["page_record_tab"], self.where, made, busy),
         ):
             then_redraw(prepared).then(None, js=SHOW_RESULT_JS)
         self.table_corner.wire(self.files)

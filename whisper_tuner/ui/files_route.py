@@ -1,4 +1,5 @@
-"""Addresses beside Gradio's: the sound of one clip; the adapter, and the recordings, as a ZIP.
+"""Addresses beside Gradio's: the sound of one clip; the adapter, and the recordings, as a ZIP; and
+those of `sheets_route.py`.
 
 All need the id of a run, which cannot be guessed, and give out nothing but what is named here.
 Gradio's own file serving would copy every file into a cache that is open to all visitors.
@@ -15,6 +16,7 @@ from whisper_tuner import steps
 from whisper_tuner.data.clips import read_clips
 from whisper_tuner.errors import TunerError
 from whisper_tuner.runs.folder import Run
+from whisper_tuner.ui import sheets_route
 from whisper_tuner.ui.session import find_run, has_dataset
 
 NOT_FOUND = 404
@@ -55,4 +57,5 @@ ROUTES = [
     Route("/clip/{run_id}/{clip_id}", clip),
     Route("/adapter/{run_id}", adapter),
     Route("/recordings/{run_id}", recordings),
+    *sheets_route.ROUTES,
 ]

@@ -39,6 +39,14 @@ def hub_help(lang: str) -> str:
     return f"<p>{text('hub_help', lang)}</p>"
 
 
+def record_help(lang: str) -> str:
+    return f"<p>{text('record_help', lang)}</p>"
+
+
+def sheet_delete(lang: str) -> str:
+    return f"<p>{text('sheet_delete_text', lang)}</p>"
+
+
 def restore(lang: str) -> str:
     return f"<p>{text('restore_text', lang)}</p>"
 
@@ -82,6 +90,8 @@ ALL = (
     archive_help,
     mozilla_help,
     hub_help,
+    record_help,
+    sheet_delete,
     restore,
     delete,
     offline,

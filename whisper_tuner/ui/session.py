@@ -45,6 +45,7 @@ class Page:
     run_id: gr.BrowserState
     person: gr.BrowserState
     spoken: gr.BrowserState  # language of the recordings, until a training keeps it in its run
+    sheet_id: gr.BrowserState  # of sentences to read aloud
     steps: gr.Tabs
     timer: gr.Timer
 

@@ -25,6 +25,7 @@ def in_page(make: Callable[[Page], object]) -> object:
                 run_id=browser_state("run"),
                 person=browser_state("person"),
                 spoken=browser_state("spoken"),
+                sheet_id=browser_state("sheet"),
                 steps=gr.Tabs(render=False),
                 timer=gr.Timer(active=False),
             )

@@ -38,6 +38,7 @@ def page(loops) -> Iterator[Page]:
             run_id=browser_state("run"),
             person=browser_state("person"),
             spoken=browser_state("spoken"),
+            sheet_id=browser_state("sheet"),
             steps=gr.Tabs(),
             timer=gr.Timer(1, active=False),
         )
