@@ -9,8 +9,9 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import CHROMIUM, HOSTILE_TEXT, Visitor
 from tests.browser.reader import Reader
+from tests.sounds import decode
 from whisper_tuner import steps
-from whisper_tuner.audio import SAMPLE_RATE, decode
+from whisper_tuner.audio import SAMPLE_RATE
 
 pytestmark = pytest.mark.browser
 LINES = ("Menu principale, scelga una voce.", HOSTILE_TEXT, "هل يمكنك أن تعيد الجملة الأخيرة؟")

@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from whisper_tuner.audio import SAMPLE_RATE, decode, to_pcm
+from whisper_tuner.audio import SAMPLE_RATE, to_pcm
 from whisper_tuner.data import sound_checks
 from whisper_tuner.data.clips import Clip, Finding
 from whisper_tuner.data.sound_checks import measure
 from whisper_tuner.data.text_checks import speech_rate
+from whisper_tuner.decoder import Decoder
 
 QUIET_DB = -42.0  # stricter than for a clip that cannot be had again
 END_S = 0.04  # at either end: as loud as speech when a word is cut off
@@ -38,9 +39,10 @@ class Take:
 def examine(path: Path, sentence: str) -> tuple[np.ndarray, Take]:
     """The sound of a take, and the worst of what is wrong with it.
 
-    Raises: AudioError as `audio.decode` does: of what cannot be a clip.
+    Raises: AudioError as `Decoder.decode` does: of what cannot be a clip.
     """
-    samples = decode(path)
+    with Decoder() as decoder:
+        samples = decoder.decode(path)
     duration_s = round(len(samples) / SAMPLE_RATE, 3)
     clip = Clip("", "", sentence, "", duration_s, n_tokens=0, split="")
     sound = measure(samples)

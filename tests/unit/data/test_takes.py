@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.sounds import encode
+from tests.sounds import decode, encode
 from whisper_tuner import steps
-from whisper_tuner.audio import SAMPLE_RATE, decode, read_flac
+from whisper_tuner.audio import SAMPLE_RATE, read_flac
 from whisper_tuner.data.takes import examine, read_take, to_flac
 from whisper_tuner.errors import AudioError
 from whisper_tuner.locales import sentences
