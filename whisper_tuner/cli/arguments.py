@@ -47,6 +47,16 @@ def parser() -> argparse.ArgumentParser:
         "--fix", choices=FIXES, metavar="CODE", help="put all clips with this finding right"
     )
     changing.add_argument("--undo", action="store_true", help="take all fixes back")
+    changing.add_argument(
+        "--listen",
+        action="store_true",
+        help="let a base model hear every clip first, and say which transcripts it did not hear",
+    )
+    sub.add_argument("--language", help="with --listen: language code, such as it, sw or yue")
+    sub.add_argument(
+        "--base", choices=BASE_MODELS, metavar="ID", help=f"with --listen: {', '.join(BASE_MODELS)}"
+    )
+    sub.add_argument("--precision", choices=PRECISIONS, help="with --listen: as of `train`")
 
     sub = command("export-data", export_data, "write a run's checked recordings into a ZIP")
     sub.add_argument("run", help="a run's id or folder")

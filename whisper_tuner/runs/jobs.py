@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 
 from whisper_tuner.errors import RunError
-from whisper_tuner.runs import disk, heartbeat, locks, queue, reasons, worker_row
+from whisper_tuner.runs import disk, heartbeat, listening, locks, queue, reasons, worker_row
 from whisper_tuner.runs.events import (
     TERMINAL_STATES,
     Failed,
@@ -139,8 +139,10 @@ def sigterm_blocked() -> Iterator[None]:
 
 
 def last_stage(run: Run) -> str:
-    """What the run's worker does, or did when it ended."""
-    return worker_row.read(run).stage
+    """What the run's worker does, or did when it ended; "train" when it has only listened."""
+    stage = worker_row.read(run).stage
+    has_listened = stage == listening.STAGE and not isinstance(run, listening.Listening)
+    return "train" if has_listened else stage
 
 
 def _owner(run: Run) -> psutil.Process | None:

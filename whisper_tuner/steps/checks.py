@@ -1,8 +1,12 @@
 """What must hold before a step is taken."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from whisper_tuner.data.clips import MANIFEST_NAME, REPORT_NAME
 from whisper_tuner.errors import InputError, RunError
-from whisper_tuner.runs import jobs
+from whisper_tuner.runs import jobs, listening, locks
 from whisper_tuner.runs.folder import Run
 
 DATA_LOCK_NAME = "dataset.lock"  # held while recordings are added or changed
@@ -38,3 +42,28 @@ def require_adapter(run: Run) -> None:
         raise RunError("adapter_missing", run=run.id)
     if jobs.is_alive(run):
         raise RunError("run_busy", run=run.id)
+
+
+def refuse_listening(run: Run) -> None:
+    """Raises RunError while the base listens to the run's recordings."""
+    if listening.is_at_work(run):
+        raise RunError("data_being_listened")
+
+
+@contextmanager
+def changing_data(run: Run) -> Iterator[None]:
+    """Nobody else changes the dataset meanwhile, and no training starts on it.
+
+    Raises: RunError when the run was started, or its data are being changed, or listened to, at
+    this moment.
+    """
+    lock = locks.acquire(run.dir / DATA_LOCK_NAME)
+    if lock is None:
+        raise RunError("data_being_added")
+    try:
+        refuse_started(run)
+        refuse_listening(run)
+        require_dataset(run)
+        yield
+    finally:
+        os.close(lock)

@@ -1,8 +1,6 @@
 """Recordings in, put right, and out again."""
 
-import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from whisper_tuner.data import common_voice, fixes, upload
@@ -11,18 +9,11 @@ from whisper_tuner.data.add import names_known
 from whisper_tuner.data.clips import Candidate, Report
 from whisper_tuner.data.prepare import prepare as prepare_dataset
 from whisper_tuner.data.tables import Reading
-from whisper_tuner.errors import RunError
 from whisper_tuner.model.locate import token_counter
 from whisper_tuner.publish import recordings
-from whisper_tuner.runs import locks
 from whisper_tuner.runs.folder import Run
 from whisper_tuner.sources import Source
-from whisper_tuner.steps.checks import (
-    DATA_LOCK_NAME,
-    refuse_new_data,
-    refuse_started,
-    require_dataset,
-)
+from whisper_tuner.steps.checks import changing_data, refuse_new_data, require_dataset
 
 tiers = upload.tiers  # what the tier of a `Reading` can be; empty: nothing to choose
 EXAMPLE_DIR = Path(__file__).resolve().parents[2] / "examples" / "italian-prompts"
@@ -109,7 +100,7 @@ def _add(
     seed: int,
     on_progress: Callable[[int], None] | None,
 ) -> Report:
-    with _changing_data(run):
+    with changing_data(run):
         return add_to_dataset(candidates, run.dataset_dir, token_counter(), seed, on_progress)
 
 
@@ -119,14 +110,14 @@ def fix(run: Run, code: str) -> Report:
     Raises: RunError when the run was started or goes on from another, InputError when there is
     nothing to fix, or too few clips would be left.
     """
-    with _changing_data(run):
+    with changing_data(run):
         refuse_new_data(run)
         return fixes.fix(run.dataset_dir, code, token_counter())
 
 
 def undo_fixes(run: Run) -> Report:
     """The dataset as it was before its first fix. Raises as `fix` does."""
-    with _changing_data(run):
+    with changing_data(run):
         refuse_new_data(run)
         return fixes.undo(run.dataset_dir)
 
@@ -134,20 +125,3 @@ def undo_fixes(run: Run) -> Report:
 def export_dataset(run: Run, target: Path | None = None) -> recordings.Exported:
     """The checked recordings and their table as one ZIP; those of Common Voice stay here."""
     return recordings.zip_recordings(run, target)
-
-
-@contextmanager
-def _changing_data(run: Run) -> Iterator[None]:
-    """Nobody else changes the dataset meanwhile, and no training starts on it.
-
-    Raises: RunError when the run was started, or its data are being changed at this moment.
-    """
-    lock = locks.acquire(run.dir / DATA_LOCK_NAME)
-    if lock is None:
-        raise RunError("data_being_added")
-    try:
-        refuse_started(run)
-        require_dataset(run)
-        yield
-    finally:
-        os.close(lock)

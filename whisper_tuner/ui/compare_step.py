@@ -70,7 +70,8 @@ class CompareStep:
 
     def show(self, lang: str, run: Run | None, order: str, number: int) -> Updates:
         """The comparison as its file tells it, or why there is none yet."""
-        status = jobs.status(run) if run is not None else jobs.Status("draft", False)
+        is_started = run is not None and run.spec_path.exists()
+        status = jobs.status(run) if is_started else jobs.Status("draft", False)
         has_adapter = run is not None and run.has_adapter
         is_compared = run is not None and run.comparison_path.exists()
         can_compare = run is not None and jobs.can_compare(run, status)

@@ -19,6 +19,7 @@ from whisper_tuner.ui.doctor_corner import DoctorCorner
 from whisper_tuner.ui.fetch_corner import FetchCorner
 from whisper_tuner.ui.hub_tab import HubTab
 from whisper_tuner.ui.language import label, static_html
+from whisper_tuner.ui.listen_corner import ListenCorner
 from whisper_tuner.ui.preparing import BUSY, PROGRESS, n_recordings, prepare_run
 from whisper_tuner.ui.restore_corner import RestoreCorner
 from whisper_tuner.ui.session import QUIET, Page, Redraw, Updates, has_dataset, is_begun
@@ -67,6 +68,7 @@ class DataStep:
         self.notice = gr.HTML(elem_id="data-notice")
         self.summary = gr.HTML(elem_id="data-summary")
         self.doctor = DoctorCorner(page)
+        self.listen = ListenCorner(page)
         with gr.Column(visible=False) as self.found:
             self.table = ClipsTable(page)
             self.forward = gr.Button(label("page_continue_train"), variant="primary")

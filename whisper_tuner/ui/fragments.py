@@ -39,6 +39,10 @@ def hub_help(lang: str) -> str:
     return f"<p>{text('hub_help', lang)}</p>"
 
 
+def listen(lang: str) -> str:
+    return f"<p>{text('listen_text', lang)}</p>"
+
+
 def restore(lang: str) -> str:
     return f"<p>{text('restore_text', lang)}</p>"
 
