@@ -3,7 +3,7 @@
     python -m benchmarks.fuzz_parts.mismatched FOLDER --language it --foreign OTHER --work DIR
 
 FOLDER has a `metadata.csv` (file_name, transcription), and so has OTHER, in another language. What
-the base hears is kept in `--work`, so a run may be ended (`--minutes`) and goes on from there. Then,
+the base hears is kept in `--work`, so a run that was ended (`--minutes`) goes on there. Then,
 for each of ten seeds, twenty transcripts are planted in what was heard: ten are swapped in pairs,
 ten are sentences of the other language. And for all seeds alike twenty clips that are none: ten of
 the other language with their own transcripts, five of music and five of noise with a transcript of
