@@ -26,13 +26,12 @@ import soundfile
 from whisper_tuner.audio import SAMPLE_RATE, write_flac
 from whisper_tuner.data.clips import Clip
 from whisper_tuner.evaluation.compare import Listener
-from whisper_tuner.evaluation.doubts import Heard, judge
+from whisper_tuner.evaluation.doubts import Heard, can_be_judged, judge
 from whisper_tuner.evaluation.hearing import hear
 from whisper_tuner.model.load import find_torch_device, load_base, load_processor
 
 BASE, PRECISION = "openai/whisper-base", "32bit"
 N_CLIPS, N_PLANTED, N_FOREIGN, N_SOUNDS, N_SEEDS = 200, 20, 10, 5, 10
-OF_TEXTS = {"text_not_heard", "text_of_another"}
 
 
 @dataclass(frozen=True)
@@ -120,13 +119,16 @@ def count(
     """Means over the seeds, but for the intruders, which are the same in all."""
     before = {f.clip for f in judge(own, heard, language) if f.clip}
     told, named, accused, kinds = Counter(), 0, [], Counter()
-    n_planted = 0
+    n_planted = n_long = 0
     for seed in range(N_SEEDS):
         clips, wrong = planted(own, foreign, seed)
         *found, about = judge([*clips, *intruders], heard, language)
         told[about.code] += 1
         names = {finding.clip for finding in found}
         n_planted += len(wrong)
+        n_long += sum(
+            can_be_judged(c.text, heard[c.id].text, language) for c in clips if c.name in wrong
+        )
         named += len(names & wrong)
         accused.append(len({clip.name for clip in clips} & names - wrong))
         kinds.update(f.clip.split("/")[0] for f in found if f.clip in {c.id for c in intruders})
@@ -135,6 +137,7 @@ def count(
         "clips": len(own),
         "seeds": N_SEEDS,
         "planted": n_planted,
+        "planted_judged": n_long,
         "planted_named": named,
         "clean_accused_mean": sum(accused) / N_SEEDS,
         "clean_accused_most": max(accused),

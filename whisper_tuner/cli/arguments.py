@@ -58,9 +58,20 @@ def parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--precision", choices=PRECISIONS, help="with --listen: as of `train`")
 
-    sub = command("export-data", export_data, "write a run's checked recordings into a ZIP")
+    sub = command(
+        "export-data",
+        export_data,
+        "write a run's checked recordings into a ZIP, or a private dataset of your account",
+    )
     sub.add_argument("run", help="a run's id or folder")
-    sub.add_argument("file", type=Path, help="the ZIP to write")
+    target = sub.add_mutually_exclusive_group(required=True)
+    target.add_argument("file", type=Path, nargs="?", help="the ZIP to write")
+    target.add_argument(
+        "--push",
+        metavar="NAME",
+        help="instead, a private dataset of this name in your Hugging Face account, signed in by"
+        " `hf auth login` or HF_TOKEN; recordings of Common Voice are never pushed",
+    )
 
     _train_arguments(command("train", commands.train, "train a prepared run and measure it"))
 

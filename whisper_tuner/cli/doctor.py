@@ -4,7 +4,7 @@ import argparse
 from dataclasses import asdict
 
 from whisper_tuner import steps
-from whisper_tuner.cli.commands import open_run
+from whisper_tuner.cli.commands import open_run, require_token
 from whisper_tuner.cli.telling import follow, say, say_findings, say_json, say_some
 from whisper_tuner.config import TrainConfig
 from whisper_tuner.data.clips import Report, read_clips, read_report
@@ -74,6 +74,8 @@ def _say(run: Run, summary: Summary, report: Report) -> None:
 
 def export_data(options: argparse.Namespace) -> int:
     run = open_run(options.run)
+    if options.push:
+        return _push(run, options)
     exported = steps.export_dataset(run, options.file)
     if options.json:
         say_json({"run": run.id, **asdict(exported), "path": str(exported.path)})
@@ -81,4 +83,15 @@ def export_data(options: argparse.Namespace) -> int:
     say(text("cli_exported", file=str(exported.path), n=exported.n_clips))
     if exported.n_left_out:
         say(text("export_left_out", n=exported.n_left_out))
+    return 0
+
+
+def _push(run: Run, options: argparse.Namespace) -> int:
+    pushed = steps.push_dataset(run, require_token(), options.push)
+    if options.json:
+        say_json({"run": run.id, **asdict(pushed)})
+        return 0
+    say(text("push_data_done", n=pushed.n_clips, url=pushed.url))
+    if pushed.n_left_out:
+        say(text("export_left_out", n=pushed.n_left_out))
     return 0

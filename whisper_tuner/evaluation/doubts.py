@@ -36,8 +36,10 @@ LOOPS_FROM = 2.4  # openai/whisper, transcribe.py: compression_ratio_threshold
 LOOP_ROOM = 1.2  # of the transcript's letters: so many are kept of a text that repeats itself
 N_SHOWN = 200  # characters of what was heard
 NO_SPEECH = 0.6  # openai/whisper, transcribe.py: no_speech_threshold
-USUAL_SHARE = 0.1  # of the clips: a language that so many are taken for is usual here
-UNUSUAL, AGREED = 0.1, 0.75  # probability of all usual ones; share of clips where it is the most
+HARDLY = 0.1  # of the letters a second that are heard in half of the clips
+USUAL_SHARE = 0.25  # of the clips: a language that so many are taken for is usual here
+UNUSUAL, SURE = 0.1, 0.8  # probability of all usual ones, and of the likeliest
+AGREED = 0.75  # share of clips whose language is likely a usual one
 LANGUAGE_FROM_S = 2.0  # a word or two sound like many languages
 
 
@@ -67,7 +69,7 @@ def judge(clips: Sequence[Clip], heard: Mapping[str, Heard], language: str) -> l
 
     A clip is doubted for one reason: no speech, another language, another text.
     """
-    judged = [clip for clip in clips if _can_be_judged(clip.text, heard[clip.id].text, language)]
+    judged = [clip for clip in clips if can_be_judged(clip.text, heard[clip.id].text, language)]
     own = [_letters(clip.text, language) for clip in judged]
     said = [
         _unlooped(_letters(heard[clip.id].text, language), len(text))
@@ -77,7 +79,7 @@ def judge(clips: Sequence[Clip], heard: Mapping[str, Heard], language: str) -> l
     limit = _limit(list(near.values()))
     found = _of_texts(judged, own, said, heard, near, limit)
     found |= _in_others(clips, heard)
-    found |= _without_speech(clips, heard, near)
+    found |= _without_speech(judged, said, heard, near)
     counts = {"n": len(clips), "n_judged": len(judged), "n_doubted": len(found)}
     told = "listened"
     if len(judged) < MIN_JUDGED:
@@ -88,7 +90,7 @@ def judge(clips: Sequence[Clip], heard: Mapping[str, Heard], language: str) -> l
     return [*(found[clip.id] for clip in clips if clip.id in found), about]
 
 
-def _can_be_judged(text: str, heard: str, language: str) -> bool:
+def can_be_judged(text: str, heard: str, language: str) -> bool:
     """Not a few letters, nor where one of both is mostly digits: "68" is "sessantotto"."""
     lengths = [speech_length(_letters(one, language)) for one in (text, heard)]
     with_digits = map(speech_length, (text, heard))
@@ -193,26 +195,35 @@ def _in_others(clips: Sequence[Clip], heard: Mapping[str, Heard]) -> dict[str, F
             usual_language=counts.most_common(1)[0][0],
         )
         for clip in long
-        if of_usual[clip.id] < UNUSUAL
+        if of_usual[clip.id] < UNUSUAL and heard[clip.id].languages[likeliest[clip.id]] > SURE
     }
 
 
 def _without_speech(
-    clips: Sequence[Clip], heard: Mapping[str, Heard], near: Mapping[str, Nearness]
+    clips: Sequence[Clip],
+    said: Sequence[str],
+    heard: Mapping[str, Heard],
+    near: Mapping[str, Nearness],
 ) -> dict[str, Finding]:
-    """Clips in which the base hears nobody speak, nor anything of the transcript, by their ids."""
-    if float(np.median([heard[clip.id].no_speech for clip in clips] or [1.0])) > NO_SPEECH:
+    """Clips in which the base hears nobody speak, or hardly a letter where it hears many in the
+    others, and nothing of the transcript; by their ids.
+    """
+    if len(clips) < MIN_JUDGED:
         return {}
-    found = {}
-    for clip in clips:
-        told = heard[clip.id]
-        is_known = clip.id in near and near[clip.id].nearer >= OWN_FROM
-        if told.no_speech > NO_SPEECH and not is_known:
-            percent = round(100 * told.no_speech)
-            found[clip.id] = clip.finding(
-                "heard_no_speech", percent=percent, heard=_shown(told.text)
-            )
-    return found
+    rates = np.array([len(s) / clip.duration_s for s, clip in zip(said, clips, strict=True)])
+    silent = np.array([heard[clip.id].no_speech for clip in clips])
+    is_doubted = rates < HARDLY * np.median(rates)
+    if np.median(silent) < NO_SPEECH:
+        is_doubted |= silent > NO_SPEECH
+    return {
+        clip.id: clip.finding(
+            "heard_no_speech",
+            heard=_shown(heard[clip.id].text),
+            seconds=round(clip.duration_s, 1),
+        )
+        for clip, is_so in zip(clips, is_doubted, strict=True)
+        if is_so and near[clip.id].nearer < OWN_FROM
+    }
 
 
 def _shown(said: str) -> str:

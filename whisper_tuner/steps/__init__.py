@@ -18,6 +18,7 @@ from whisper_tuner.steps.recordings import (
     prepare,
     prepare_common_voice,
     prepare_from,
+    push_dataset,
     tiers,
     undo_fixes,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "prepare_common_voice",
     "prepare_from",
     "push",
+    "push_dataset",
     "restore",
     "resume",
     "tiers",

@@ -11,6 +11,7 @@ from whisper_tuner.data.prepare import prepare as prepare_dataset
 from whisper_tuner.data.tables import Reading
 from whisper_tuner.model.locate import token_counter
 from whisper_tuner.publish import recordings
+from whisper_tuner.publish.dataset import PushedData, push_recordings
 from whisper_tuner.runs.folder import Run
 from whisper_tuner.sources import Source
 from whisper_tuner.steps.checks import changing_data, refuse_new_data, require_dataset
@@ -125,3 +126,8 @@ def undo_fixes(run: Run) -> Report:
 def export_dataset(run: Run, target: Path | None = None) -> recordings.Exported:
     """The checked recordings and their table as one ZIP; those of Common Voice stay here."""
     return recordings.zip_recordings(run, target)
+
+
+def push_dataset(run: Run, token: str, repo_name: str) -> PushedData:
+    """The same into a private dataset of the token owner's own account."""
+    return push_recordings(run, token, repo_name)

@@ -21,6 +21,7 @@ from whisper_tuner.ui.hub_tab import HubTab
 from whisper_tuner.ui.language import label, static_html
 from whisper_tuner.ui.listen_corner import ListenCorner
 from whisper_tuner.ui.preparing import BUSY, PROGRESS, n_recordings, prepare_run
+from whisper_tuner.ui.push_data_corner import PushDataCorner
 from whisper_tuner.ui.restore_corner import RestoreCorner
 from whisper_tuner.ui.session import QUIET, Page, Redraw, Updates, has_dataset, is_begun
 from whisper_tuner.ui.table_corner import TableCorner, reading_of
@@ -68,6 +69,7 @@ class DataStep:
         self.notice = gr.HTML(elem_id="data-notice")
         self.summary = gr.HTML(elem_id="data-summary")
         self.doctor = DoctorCorner(page)
+        self.push_data = PushDataCorner(page)
         self.listen = ListenCorner(page)
         with gr.Column(visible=False) as self.found:
             self.table = ClipsTable(page)
@@ -83,6 +85,7 @@ class DataStep:
             self.table.rows,
             self.forward,
             *self.doctor.outputs,
+            *self.push_data.outputs,
         ]
 
     def show(self, lang: str, run: Run | None, shown: str, sought: str) -> Updates:
@@ -92,7 +95,8 @@ class DataStep:
             key = "dataset_vanished" if is_begun(run) else "data_empty"
             html = views.paragraph(text(key, lang), "empty")
             hidden = gr.Column(visible=False)
-            shut = {self.found: hidden, self.more: hidden, **self.doctor.hide()}
+            shut = {self.found: hidden, self.more: hidden}
+            shut |= {**self.doctor.hide(), **self.push_data.hide()}
             return {**tabs, self.summary: html, **shut}
         clips, report = read_clips(run.dataset_dir), read_report(run.dataset_dir)
         html = views.data_summary(clips, report, lang)
@@ -101,6 +105,7 @@ class DataStep:
         return {
             **tabs,
             **self.doctor.show(lang, run, clips, report),
+            **self.push_data.show(lang, run, clips),
             self.more: gr.Column(visible=can_be_added_to(run)),
             self.more_text: views.paragraph(text("data_add", lang), "note"),
             self.summary: html,
@@ -125,6 +130,7 @@ class DataStep:
         self.hub.wire(self.where)
         self.restore.wire(then_redraw, self.archive_tab.archive)
         self.doctor.wire(then_redraw)
+        self.push_data.wire()
         self.tiers.wire()
         self.table.wire()
         self.forward.click(lambda: gr.Tabs(selected="train"), None, page.steps, **QUIET)

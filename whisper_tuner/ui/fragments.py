@@ -43,6 +43,10 @@ def listen(lang: str) -> str:
     return f"<p>{text('listen_text', lang)}</p>"
 
 
+def push_data(lang: str) -> str:
+    return f"<p>{text('push_data_text', lang)}</p>"
+
+
 def restore(lang: str) -> str:
     return f"<p>{text('restore_text', lang)}</p>"
 
