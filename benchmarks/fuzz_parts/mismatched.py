@@ -4,10 +4,10 @@
 
 FOLDER has a `metadata.csv` (file_name, transcription), and so has OTHER, in another language. What
 the base hears is kept in `--work`, so a run that was ended (`--minutes`) goes on there. Then,
-for each of ten seeds, twenty transcripts are planted in what was heard: ten are swapped in pairs,
-ten are sentences of the other language. And for all seeds alike twenty clips that are none: ten of
-the other language with their own transcripts, five of music and five of noise with a transcript of
-FOLDER's.
+for each of ten seeds, the transcripts of a tenth of the clips (20 of 200) are replaced: half are
+swapped, half are sentences of the other language. For all seeds alike there are as many clips that
+do not belong there: half of the other language with their own transcripts, half of music and
+noise with a transcript of FOLDER's.
 """
 
 import argparse
@@ -31,7 +31,8 @@ from whisper_tuner.evaluation.hearing import hear
 from whisper_tuner.model.load import find_torch_device, load_base, load_processor
 
 BASE, PRECISION = "openai/whisper-base", "32bit"
-N_CLIPS, N_PLANTED, N_FOREIGN, N_SOUNDS, N_SEEDS = 200, 20, 10, 5, 10
+N_CLIPS, N_FOREIGN, N_SOUNDS, N_SEEDS = 200, 10, 5, 10
+PLANTED = 0.1  # of the clips; as many are intruders: half in another language, half music and noise
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,8 @@ def hear_all(clips: list[Clip], language: str, kept: Path, limit_s: float) -> di
 def planted(clips: list[Clip], foreign: list[str], seed: int) -> tuple[list[Clip], set[str]]:
     """The clips with twenty wrong transcripts, and whose."""
     rng = random.Random(seed)
-    chosen = rng.sample(range(len(clips)), N_PLANTED)
-    swapped, strange = chosen[: N_PLANTED // 2], chosen[N_PLANTED // 2 :]
+    chosen = rng.sample(range(len(clips)), round(PLANTED * len(clips)))
+    swapped, strange = chosen[: len(chosen) // 2], chosen[len(chosen) // 2 :]
     texts = {i: clips[j].text for i, j in zip(swapped, swapped[1:] + swapped[:1], strict=True)}
     texts |= dict(zip(strange, rng.sample(foreign, len(strange)), strict=True))
     wrong = [replace(clip, text=texts.get(i, clip.text)) for i, clip in enumerate(clips)]
@@ -161,12 +162,15 @@ def main() -> None:
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     own = clips_of(options.folder, options.clips, "own")
-    others = clips_of(options.foreign, N_FOREIGN, "foreign")
+    share = len(own) / N_CLIPS
+    others = clips_of(options.foreign, N_FOREIGN, "foreign")[: round(share * N_FOREIGN)]
     foreign = [clip.text for clip in clips_of(options.foreign, 60, "text")]
     kept = options.work / f"{options.language}.jsonl"
     with tempfile.TemporaryDirectory() as temp:
         texts = [clip.text for clip in own]
-        intruders = [*others, *sounds(Path(temp), texts, np.random.default_rng(42))]
+        played = sounds(Path(temp), texts, np.random.default_rng(42))
+        n = round(share * N_SOUNDS)
+        intruders = [*others, *played[:n], *played[N_SOUNDS : N_SOUNDS + n]]
         heard = hear_all([*intruders, *own], options.language, kept, 60 * options.minutes)
     if any(clip.id not in heard for clip in [*intruders, *own]):
         print(f"{len(heard)} of {len(own) + len(intruders)} clips heard; start it again")

@@ -205,6 +205,11 @@ def _train_arguments(sub: argparse.ArgumentParser) -> None:
         default=TrainConfig.metrics,
         help="write losses and error rates for this package too, into the run folder",
     )
+    sub.add_argument(
+        "--keep-recordings",
+        action="store_true",
+        help="keep recordings of Common Voice; else they are deleted when the training has ended",
+    )
     sub.add_argument("--max-steps", type=int, default=0, help="end early after so many steps")
     sub.add_argument("--seed", type=int, default=TrainConfig.seed)
     sub.add_argument(

@@ -39,7 +39,7 @@ NO_SPEECH = 0.6  # openai/whisper, transcribe.py: no_speech_threshold
 HARDLY = 0.1  # of the letters a second that are heard in half of the clips
 USUAL_SHARE = 0.25  # of the clips: a language that so many are taken for is usual here
 UNUSUAL, SURE = 0.1, 0.8  # probability of all usual ones, and of the likeliest
-AGREED = 0.75  # share of clips whose language is likely a usual one
+AGREED = 0.6  # share of clips whose language is likely a usual one
 LANGUAGE_FROM_S = 2.0  # a word or two sound like many languages
 
 

@@ -23,7 +23,6 @@ from huggingface_hub import HfApi
 from pyarrow import parquet
 
 from whisper_tuner import __version__
-from whisper_tuner.audio import SAMPLE_RATE
 from whisper_tuner.data.clips import SPLITS, Clip
 from whisper_tuner.errors import InputError
 from whisper_tuner.publish.hub import check_repo_name, verify
@@ -33,6 +32,7 @@ from whisper_tuner.publish.repository import Sleep, ask_patiently, claim, commit
 from whisper_tuner.runs.folder import Run
 
 KIND = "dataset"  # of repository
+SAMPLE_RATE = 16_000  # of every clip (`data/clips.py`)
 SHARD_BYTES = 200e6  # the Hub's advice is below 500 MB; one is in memory at a time
 ROWS_IN_GROUP = 100  # what a reader fetches at once
 MESSAGE = "Upload recordings with Whisper Tuner"

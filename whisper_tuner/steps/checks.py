@@ -4,7 +4,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from whisper_tuner.data.clips import MANIFEST_NAME, REPORT_NAME
+from whisper_tuner.data.clips import MANIFEST_NAME, REPORT_NAME, read_clips
+from whisper_tuner.data.forget import are_forgotten
 from whisper_tuner.errors import InputError, RunError
 from whisper_tuner.runs import jobs, listening, locks
 from whisper_tuner.runs.folder import Run
@@ -20,6 +21,13 @@ def has_dataset(run: Run) -> bool:
 def require_dataset(run: Run) -> None:
     if not has_dataset(run):
         raise InputError("dataset_missing", run=run.id)
+
+
+def require_recordings(run: Run) -> None:
+    """Raises InputError when there are none, or those of Common Voice were deleted at the end."""
+    require_dataset(run)
+    if are_forgotten(run.dataset_dir, read_clips(run.dataset_dir)):
+        raise InputError("common_voice_deleted")
 
 
 def refuse_new_data(run: Run) -> None:

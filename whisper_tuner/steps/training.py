@@ -20,6 +20,7 @@ from whisper_tuner.steps.checks import (
     refuse_started,
     require_adapter,
     require_dataset,
+    require_recordings,
 )
 
 VERSIONED = ("whisper-tuner", "torch", "transformers", "peft", "bitsandbytes", "accelerate")
@@ -103,7 +104,7 @@ def again(run: Run) -> Run:
     One that went on from an earlier run begins with that run's adapter again. Raises InputError
     when the recordings are gone.
     """
-    require_dataset(run)
+    require_recordings(run)
     new = Run.create(run.dir.parent)
     if run.start_dir.exists():
         shutil.copytree(run.start_dir, new.start_dir, copy_function=os.link)
@@ -119,7 +120,7 @@ def further(run: Run) -> Run:
     are gone.
     """
     require_adapter(run)
-    require_dataset(run)
+    require_recordings(run)
     new = Run.create(run.dir.parent)
     train_clips = read_clips(run.dataset_dir, "train")
     start.begin(new, run, [clip.id for clip in train_clips])
@@ -133,6 +134,7 @@ def compare(run: Run) -> bool:
     adapter is of an earlier stop.
     """
     require_adapter(run)
+    require_recordings(run)
     if not jobs.can_compare(run, jobs.status(run)):
         raise RunError("compare_resume_first")
     with disk.told_when_full(), queue.place(run, "") as now_s:

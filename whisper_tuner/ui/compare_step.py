@@ -5,6 +5,7 @@ from pathlib import Path
 import gradio as gr
 
 from whisper_tuner import steps
+from whisper_tuner.data.clips import read_clips
 from whisper_tuner.errors import InputError, RunError, TunerError
 from whisper_tuner.locales import text
 from whisper_tuner.runs import jobs
@@ -20,6 +21,7 @@ from whisper_tuner.ui.session import (
     Redraw,
     Updates,
     find_run,
+    has_dataset,
     is_training_here,
     open_run,
 )
@@ -103,7 +105,9 @@ class CompareStep:
         last = comparison_view.n_pages(comparison) - 1
         number = max(0, min(number, last))
         return {
-            self.clips: comparison_view.clip_cards(comparison, run.id, order, number, lang),
+            self.clips: comparison_view.clip_cards(
+                comparison, run.id, order, number, lang, silent_clips(run)
+            ),
             self.page_number: number,
             self.previous: gr.Button(visible=last > 0, interactive=number > 0),
             self.next: gr.Button(visible=last > 0, interactive=number < last),
@@ -162,6 +166,12 @@ class CompareStep:
         except TunerError as error:
             return views.paragraph(error.sentence(lang), "problem"), "", ""
         return "", heard["base"], heard["tuned"]
+
+
+def silent_clips(run: Run) -> set[str]:
+    """Ids of clips whose recordings are not here any more."""
+    clips = read_clips(run.dataset_dir) if has_dataset(run) else []
+    return {clip.id for clip in clips if not (run.dataset_dir / clip.audio).exists()}
 
 
 def _heard(key: str) -> gr.Textbox:

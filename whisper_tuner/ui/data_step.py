@@ -8,6 +8,7 @@ import gradio as gr
 
 from whisper_tuner import steps
 from whisper_tuner.data.clips import Report, read_clips, read_report
+from whisper_tuner.data.forget import are_forgotten
 from whisper_tuner.data.tables import Reading
 from whisper_tuner.locales import text
 from whisper_tuner.runs.folder import Run
@@ -102,6 +103,8 @@ class DataStep:
         html = views.data_summary(clips, report, lang)
         if run.spec_path.exists():
             html += views.paragraph(text("data_locked", lang), "note")
+        if are_forgotten(run.dataset_dir, clips):
+            html += views.paragraph(text("common_voice_deleted", lang), "note")
         return {
             **tabs,
             **self.doctor.show(lang, run, clips, report),
