@@ -1,6 +1,9 @@
 """Recordings in, put right, and out again."""
 
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from whisper_tuner.data import common_voice, fixes, upload
@@ -61,8 +64,11 @@ def prepare_from(
     keeps its recordings and gets these beside them.
     """
     if run.start_dir.exists():
-        with source.open(run, names_known(run.dataset_dir)) as candidates:
-            return _add(run, candidates, seed, on_progress)
+        known = names_known(run.dataset_dir)
+        temp = tempfile.TemporaryDirectory(prefix=".dataset-", dir=run.dir)
+        with source.open(run, known) as candidates, temp as folder:
+            fetched = _fetch(candidates, Path(folder), on_progress)
+            return _add(run, iter(fetched), seed, None)
     refuse_new_data(run)
     with source.open(run, ()) as candidates:
         count_tokens = token_counter()
@@ -103,6 +109,24 @@ def _add(
 ) -> Report:
     with changing_data(run):
         return add_to_dataset(candidates, run.dataset_dir, token_counter(), seed, on_progress)
+
+
+def _fetch(
+    candidates: Iterator[Candidate], folder: Path, on_progress: Callable[[int], None] | None
+) -> list[Candidate]:
+    """All of them with their sound in `folder`, so that nobody is kept from the run's recordings
+    while others are still being downloaded.
+    """
+    fetched = []
+    for n, candidate in enumerate(candidates, start=1):
+        if candidate.audio is not None:
+            path = folder / f"{n}{candidate.audio.suffix}"
+            shutil.copyfile(candidate.audio, path)
+            candidate = replace(candidate, audio=path)
+        fetched.append(candidate)
+        if on_progress is not None:
+            on_progress(n)
+    return fetched
 
 
 def fix(run: Run, code: str) -> Report:

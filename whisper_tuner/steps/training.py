@@ -75,7 +75,7 @@ def train(run: Run, config: TrainConfig, owner: str = "", token: str | None = No
             raise RunError("data_being_added")
         run.write_spec(Spec(planned, now_s, versions(), owner, expected.total_s, whence))
         listening.Listening(run.dir).spec_path.unlink(missing_ok=True)  # nobody resumes it now
-        jobs.start(run, ticket_s=now_s)
+        jobs.start(run)
 
 
 def resume(run: Run, token: str | None = None) -> bool:
