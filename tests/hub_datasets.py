@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from tests.hub_wire import HubState, Reply, Request, as_json, refused
+from tests.hub_wire import DATASET_PREFIX, HubState, Reply, Request, as_json, refused
 
 CONVERTED = "refs/convert/parquet"
 
@@ -45,7 +45,7 @@ class HubDatasets(HubState):
     def answer(self, method: str, path: str, request: Request) -> Reply:
         for wanted, pattern, respond in ROUTES:
             match = re.fullmatch(pattern, path)
-            if match and method in wanted:
+            if match and method in wanted and f"{DATASET_PREFIX}{match[1]}" not in self.repos:
                 with self.lock:
                     return self._answer(respond, request, *map(unquote, match.groups()))
         return super().answer(method, path, request)

@@ -16,7 +16,9 @@ from urllib.parse import parse_qs, unquote
 
 import yaml
 
-LFS_SUFFIXES = (".safetensors", ".bin", ".zip", ".pt", ".pth")
+LFS_SUFFIXES = (".safetensors", ".bin", ".zip", ".pt", ".pth", ".parquet")
+DATASET_PAGE = re.compile(r"(/api)?/datasets/([^/]+/.+)")
+DATASET_PREFIX = "datasets:"  # of the ids of datasets among the repositories
 BLOCK_BYTES = 1 << 20
 
 Content = bytes | Path
@@ -113,6 +115,10 @@ class HubState:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, method: str, path: str, request: Request) -> Reply:
+        """A dataset's pages are those of a model whose owner has a prefix."""
+        if of_dataset := DATASET_PAGE.fullmatch(path):
+            api, rest = of_dataset.groups()
+            path = f"{'/api/models' if api else ''}/{DATASET_PREFIX}{rest}"
         for wanted, pattern, respond in ROUTES:
             match = re.fullmatch(pattern, path)
             if match and method in wanted:
@@ -123,7 +129,8 @@ class HubState:
     def find(self, request: Request, repo_id: str) -> Repo | None:
         """The repository, if this request may see it."""
         repo = self.repos.get(repo_id)
-        is_own = request.user is not None and repo_id.startswith(f"{request.user}/")
+        owned = repo_id.removeprefix(DATASET_PREFIX)
+        is_own = request.user is not None and owned.startswith(f"{request.user}/")
         return repo if repo and (is_own or not repo.private) else None
 
 
@@ -139,13 +146,14 @@ def create(hub: HubState, request: Request) -> Reply:
         return refused(401, "Invalid credentials in Authorization header")
     owner = data.get("organization") or request.user
     repo_id = f"{owner}/{data['name']}"
+    held_as = f"{DATASET_PREFIX if data.get('type') == 'dataset' else ''}{repo_id}"
     if owner != request.user:
         return refused(403, "You don't have the rights to create a model under this namespace")
-    if repo_id in hub.repos:
+    if held_as in hub.repos:
         return refused(409, "You already created this model repo")
     repo = Repo(private=data.get("visibility") == "private")
     repo.commit({".gitattributes": b"*.safetensors filter=lfs diff=lfs merge=lfs -text\n"})
-    hub.repos[repo_id] = repo
+    hub.repos[held_as] = repo
     return as_json({"url": f"{request.endpoint}/{repo_id}", "name": repo_id})
 
 
@@ -165,7 +173,7 @@ def info(hub: HubState, request: Request, repo_id: str, revision: str = "main") 
     if found is None:
         return refused(404, "Invalid rev id", "RevisionNotFound")
     siblings = [{"rfilename": name, **_blob(name, content)} for name, content in found[1].items()]
-    repo_id = hub.moved.get(repo_id, repo_id)
+    repo_id = hub.moved.get(repo_id, repo_id).removeprefix(DATASET_PREFIX)
     return as_json({"id": repo_id, "sha": found[0], "private": repo.private, "siblings": siblings})
 
 
@@ -224,7 +232,8 @@ def commit(hub: HubState, request: Request, repo_id: str, revision: str) -> Repl
         elif entry["key"] == "deletedFile" and files.pop(value["path"], None) is None:
             return refused(400, f"{value['path']} does not exist")
     oid = repo.commit(files)
-    url = f"{request.endpoint}/{repo_id}/commit/{oid}"
+    shown_as = repo_id.replace(DATASET_PREFIX, "datasets/")
+    url = f"{request.endpoint}/{shown_as}/commit/{oid}"
     return as_json({"commitUrl": url, "commitOid": oid, "success": True})
 
 

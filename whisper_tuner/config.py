@@ -49,6 +49,7 @@ class TrainConfig:
     `n_score_clips`: held-out clips transcribed after each epoch for the WER curve on the page.
     `max_steps`: ends the training early when above 0.
     `metrics`: who else is told of losses and error rates.
+    `keep_common_voice`: its recordings are not deleted when the training has ended.
     """
 
     base: str
@@ -69,6 +70,7 @@ class TrainConfig:
     max_steps: int = 0
     seed: int = 42
     metrics: str = "none"
+    keep_common_voice: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.lora, dict):

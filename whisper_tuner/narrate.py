@@ -64,6 +64,9 @@ def finding_sentence(finding: Finding, lang: str = "en") -> str:
     if finding.code == "left_out":  # by a fix, which knows for what
         why = Finding(params["why"], finding.clip, False, finding.row, params["evidence"])
         params["reason"] = finding_sentence(why, lang)
+    for name in ("language", "heard_as", "usual_language"):
+        if name in params:
+            params[name] = text(f"language_{params[name]}", lang)
     return text(finding.code, lang, **params)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from whisper_tuner.data.clips import is_complete
 from whisper_tuner.errors import RunError, TunerError
-from whisper_tuner.runs import disk, locks, queue, worker_row
+from whisper_tuner.runs import disk, listening, locks, queue, worker_row
 from whisper_tuner.runs.context import RANK_FAILURE_NAME, Stopped, WorkerContext
 from whisper_tuner.runs.events import EventWriter, Failed, Note
 from whisper_tuner.runs.folder import Run
@@ -27,6 +27,7 @@ STAGES = {
     "train": "whisper_tuner.training.stage:train",
     "train_devices": "whisper_tuner.training.devices:train",
     "compare": "whisper_tuner.evaluation.stage:compare",
+    "listen": "whisper_tuner.evaluation.listen:listen",
     "tryout": "whisper_tuner.evaluation.tryout:serve",
 }
 RANK = "rank"  # what `accelerate launch` is given for a stage
@@ -153,7 +154,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("lock_fd", type=int, nargs="?", help="descriptor of the held run lock")
     parser.add_argument("--parts", type=int, default=1, help="rank: parts of a step")
     options = parser.parse_args(arguments)
-    run = Run(options.run_dir)
+    run = listening.seen_by(options.run_dir, options.stage)
     if options.stage == RANK:
         return run_rank(run, options.parts)
     if options.stage == "tryout":

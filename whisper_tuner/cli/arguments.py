@@ -47,10 +47,31 @@ def parser() -> argparse.ArgumentParser:
         "--fix", choices=FIXES, metavar="CODE", help="put all clips with this finding right"
     )
     changing.add_argument("--undo", action="store_true", help="take all fixes back")
+    changing.add_argument(
+        "--listen",
+        action="store_true",
+        help="let a base model hear every clip first, and say which transcripts it did not hear",
+    )
+    sub.add_argument("--language", help="with --listen: language code, such as it, sw or yue")
+    sub.add_argument(
+        "--base", choices=BASE_MODELS, metavar="ID", help=f"with --listen: {', '.join(BASE_MODELS)}"
+    )
+    sub.add_argument("--precision", choices=PRECISIONS, help="with --listen: as of `train`")
 
-    sub = command("export-data", export_data, "write a run's checked recordings into a ZIP")
+    sub = command(
+        "export-data",
+        export_data,
+        "write a run's checked recordings into a ZIP, or a private dataset of your account",
+    )
     sub.add_argument("run", help="a run's id or folder")
-    sub.add_argument("file", type=Path, help="the ZIP to write")
+    target = sub.add_mutually_exclusive_group(required=True)
+    target.add_argument("file", type=Path, nargs="?", help="the ZIP to write")
+    target.add_argument(
+        "--push",
+        metavar="NAME",
+        help="instead, a private dataset of this name in your Hugging Face account, signed in by"
+        " `hf auth login` or HF_TOKEN; recordings of Common Voice are never pushed",
+    )
 
     _train_arguments(command("train", commands.train, "train a prepared run and measure it"))
 
@@ -188,6 +209,11 @@ def _train_arguments(sub: argparse.ArgumentParser) -> None:
         choices=METRICS,
         default=TrainConfig.metrics,
         help="write losses and error rates for this package too, into the run folder",
+    )
+    sub.add_argument(
+        "--keep-recordings",
+        action="store_true",
+        help="keep recordings of Common Voice; else they are deleted when the training has ended",
     )
     sub.add_argument("--max-steps", type=int, default=0, help="end early after so many steps")
     sub.add_argument("--seed", type=int, default=TrainConfig.seed)

@@ -105,6 +105,7 @@ def config_from(
         max_steps=options.max_steps,
         seed=options.seed,
         metrics=options.metrics,
+        keep_common_voice=options.keep_recordings,
     )
 
 

@@ -4,13 +4,16 @@ import argparse
 from dataclasses import asdict
 
 from whisper_tuner import steps
-from whisper_tuner.cli.commands import open_run
-from whisper_tuner.cli.telling import say, say_findings, say_json, say_some
+from whisper_tuner.cli.commands import open_run, require_token
+from whisper_tuner.cli.telling import follow, say, say_findings, say_json, say_some
+from whisper_tuner.config import TrainConfig
 from whisper_tuner.data.clips import Report, read_clips, read_report
 from whisper_tuner.data.summary import Summary, groups, summarise
-from whisper_tuner.errors import InputError
+from whisper_tuner.errors import InputError, RunError
 from whisper_tuner.locales import text
-from whisper_tuner.narrate import duration, finding_sentence
+from whisper_tuner.narrate import duration, finding_sentence, rough_duration
+from whisper_tuner.runs import jobs
+from whisper_tuner.runs.device import find_device
 from whisper_tuner.runs.folder import Run
 
 N_SHOWN = 10  # findings of a kind in the terminal; --json has all
@@ -24,6 +27,10 @@ def check(options: argparse.Namespace) -> int:
         steps.fix(run, options.fix)
     elif options.undo:
         steps.undo_fixes(run)
+    elif options.listen:
+        code = _listen(run, options)
+        if code:
+            return code
     report, clips = read_report(run.dataset_dir), read_clips(run.dataset_dir)
     summary = summarise(run.dataset_dir, clips)
     if options.json:
@@ -32,6 +39,26 @@ def check(options: argparse.Namespace) -> int:
     else:
         _say(run, summary, report)
     return 0
+
+
+def _listen(run: Run, options: argparse.Namespace) -> int:
+    """Exit code 1 when it did not come to its end."""
+    if not options.language:
+        raise InputError("cli_listen_language")
+    device = find_device()
+    config = TrainConfig(
+        base=options.base or device.default_base,
+        language=options.language,
+        precision=options.precision or device.default_precision,
+    )
+    if not options.json:
+        time = rough_duration(steps.listening_s(run, config, device))
+        say(text("listen_time", time=time))
+    work = steps.listen(run, config)
+    code = follow(work, options.json)
+    if jobs.status(work).state == "stopped":
+        raise RunError("listening_stopped")
+    return code
 
 
 def _say(run: Run, summary: Summary, report: Report) -> None:
@@ -47,6 +74,8 @@ def _say(run: Run, summary: Summary, report: Report) -> None:
 
 def export_data(options: argparse.Namespace) -> int:
     run = open_run(options.run)
+    if options.push:
+        return _push(run, options)
     exported = steps.export_dataset(run, options.file)
     if options.json:
         say_json({"run": run.id, **asdict(exported), "path": str(exported.path)})
@@ -54,4 +83,15 @@ def export_data(options: argparse.Namespace) -> int:
     say(text("cli_exported", file=str(exported.path), n=exported.n_clips))
     if exported.n_left_out:
         say(text("export_left_out", n=exported.n_left_out))
+    return 0
+
+
+def _push(run: Run, options: argparse.Namespace) -> int:
+    pushed = steps.push_dataset(run, require_token(), options.push)
+    if options.json:
+        say_json({"run": run.id, **asdict(pushed)})
+        return 0
+    say(text("push_data_done", n=pushed.n_clips, url=pushed.url))
+    if pushed.n_left_out:
+        say(text("export_left_out", n=pushed.n_left_out))
     return 0

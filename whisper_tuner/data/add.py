@@ -22,7 +22,7 @@ from whisper_tuner.data.clips import (
     read_report,
     write_dataset,
 )
-from whisper_tuner.data.doctor import CODES, examine, find_copies, group
+from whisper_tuner.data.doctor import SAID_ANEW, examine, find_copies, group
 from whisper_tuner.data.join import join
 from whisper_tuner.data.prepare import (
     NOTES,
@@ -165,7 +165,7 @@ def _write(old: _Old, new: _New, seed: int) -> Report:
     if not joined:
         params = {"n_found": new.n_found}
         more.append(Finding(NOTHING_ADDED, clip="", refused=False, params=params))
-    known = {NOTHING_ADDED, *CODES}  # what is said anew
+    known = {NOTHING_ADDED, *SAID_ANEW}  # what is said anew
     before = [finding for finding in old.report.findings if finding.code not in known]
     more = [finding for finding in more if finding.clip or finding not in before]
     clips = old.clips + joined

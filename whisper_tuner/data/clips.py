@@ -91,8 +91,14 @@ class Report:
 def write_dataset(folder: Path, clips: Iterable[Clip], report: Report) -> None:
     with (folder / MANIFEST_NAME).open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(asdict(clip), ensure_ascii=False) + "\n" for clip in clips)
-    with (folder / REPORT_NAME).open("w", encoding="utf-8") as file:
-        json.dump(asdict(report), file, ensure_ascii=False, indent=1)
+    write_report(folder, report)
+
+
+def write_report(folder: Path, report: Report) -> None:
+    """In one step, and as a file of its own: the one before may have links elsewhere."""
+    part = folder / f".{REPORT_NAME}"
+    part.write_text(json.dumps(asdict(report), ensure_ascii=False, indent=1), encoding="utf-8")
+    part.replace(folder / REPORT_NAME)
 
 
 def read_clips(folder: Path, split: str | None = None) -> list[Clip]:

@@ -3,7 +3,7 @@
 Every check is a small function of `sound_checks.py` or `text_checks.py`; here they are asked. What
 is found is a warning: a clip is refused only where it cannot be used (`prepare.check`) or would
 leak into the test (`split.py`). Whether a transcript says what is heard is not judged here: that
-needs a model.
+needs a model (`evaluation/doubts.py`).
 """
 
 from collections import defaultdict
@@ -18,8 +18,12 @@ from whisper_tuner.data.split import Copies, sentence_key
 SAME_LENGTH = 0.75  # share of the longer one's sound; a shorter copy is a part of it
 Pairs = list[tuple[str, str]]
 
-# Everything that `examine` may say, worst first: what spoils a training before what is untidy.
+# What a model that listened may say (`listened.py`): it stays where the rest is said anew.
+HEARD = ("text_of_another", "text_not_heard", "heard_no_speech", "heard_language")
+# That, and everything that `examine` may say, worst first: what spoils a training before what is
+# untidy.
 CODES = (
+    *HEARD,
     "copies_disagree",
     "characters_garbled",
     "characters_lost",
@@ -49,6 +53,7 @@ CODES = (
     "quotes_straight",
     "texts_repeat",
 )
+SAID_ANEW = frozenset(CODES) - frozenset(HEARD)
 
 
 def find_copies(clips: Sequence[Clip], sounds: Sounds) -> Pairs:

@@ -22,7 +22,7 @@ from whisper_tuner.data.clips import (
     read_report,
     write_dataset,
 )
-from whisper_tuner.data.doctor import CODES, examine, find_copies, group
+from whisper_tuner.data.doctor import HEARD, SAID_ANEW, examine, find_copies, group
 from whisper_tuner.data.prepare import MAX_TOKENS, before_dir, put_in_place, report_of
 from whisper_tuner.data.sound_checks import Sound, measure
 from whisper_tuner.data.sounds import sounds_of, write_sounds
@@ -36,6 +36,7 @@ DROP, TRIM = "drop", "trim"
 FIXES: Mapping[str, str] = {
     **dict.fromkeys(
         (
+            *HEARD,
             "copies_disagree",
             "characters_lost",
             "audio_no_speech",
@@ -203,7 +204,12 @@ def _write(work: _Work, report: Report, seed: int) -> Report:
     for path in (work.folder / CLIPS_DIR_NAME).iterdir():
         if path.stem not in used:
             path.unlink()
-    before = [finding for finding in report.findings if finding.code not in CODES]
+    names = {clip.name for clip in clips}
+    before = [
+        finding
+        for finding in report.findings
+        if finding.code not in SAID_ANEW and (finding.code not in HEARD or finding.clip in names)
+    ]
     more = [finding for finding in more if finding.code not in SAID_BEFORE]
     found = examine(clips, work.sounds, pairs)
     fixed = report_of(report.n_found, clips, [*before, *work.left_out, *found, *more])

@@ -92,7 +92,9 @@ def candidates(
     token: str = "",
     known: Collection[str] = (),
 ) -> Iterator[Candidate]:
-    """The first rows of the splits to train and to test on, but none called as in `known`.
+    """The first rows of the splits to train and to test on, but none called as in `known`. Where
+    rows are named alike ("audio.wav"), all but the first have their split and number in the name,
+    so that a row is called the same whenever it is read.
 
     Without a split of its own for the test, rows of `train` are left for `split.assign` to split.
     Raises: InputError hub_data_split, hub_data_column, hub_data_damaged, and those of `look`.
@@ -109,9 +111,13 @@ def candidates(
         wanted = [(train, "train", n_train), (test, "test", n_test)]
     with tempfile.TemporaryDirectory() as temp_dir:
         target = Path(temp_dir) / "recording"
+        seen: set[str] = set()
         for split, side, n_wanted in wanted:
             with closing(_rows(listing, splits[split], mapping, token)) as rows:
-                named = ((_name(row[mapping.audio], f"{split} {n}"), row) for n, row in rows)
+                named = (
+                    (_unlike(_name(row[mapping.audio]), f"{split} {n}", seen), row)
+                    for n, row in rows
+                )
                 new = ((name, row) for name, row in named if name not in known)
                 for name, row in islice(new, n_wanted):
                     yield _candidate(name, row, mapping, side, target, listing.is_common_voice)
@@ -220,6 +226,17 @@ def _sound(value: object) -> bytes | None:
     return data or None if isinstance(data, bytes) else None
 
 
-def _name(value: object, otherwise: str) -> str:
+def _name(value: object) -> str:
+    """Of its file; "" when the row does not say."""
     path = value.get("path") if isinstance(value, dict) else None
-    return PurePosixPath(path).name if isinstance(path, str) and path else otherwise
+    return PurePosixPath(path).name if isinstance(path, str) and path else ""
+
+
+def _unlike(name: str, place: str, seen: set[str]) -> str:
+    """A name that no row before it has. `place`: its split and number."""
+    if not name:
+        return place
+    if name in seen:
+        return f"{name} ({place})"
+    seen.add(name)
+    return name

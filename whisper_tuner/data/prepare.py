@@ -250,6 +250,7 @@ def put_in_place(dataset_dir: Path, work_dir: Path) -> None:
     """Put the new folder in the place of the old one; the old one goes the way of `work_dir`."""
     if dataset_dir.exists():
         old_dir = work_dir.with_name(f"{work_dir.name}-old")
+        shutil.rmtree(old_dir, ignore_errors=True)  # a kill left it behind, and there is another
         dataset_dir.rename(old_dir)
         work_dir.rename(dataset_dir)
         shutil.rmtree(old_dir)

@@ -59,8 +59,8 @@ def measure(samples: np.ndarray) -> Sound:
     flatness = np.exp(some.mean(axis=1)) / np.exp(some).mean(axis=1)
     return Sound(
         digest=hashlib.sha256(to_pcm(samples)).hexdigest()[:32],
-        lead_s=round(lead / SAMPLE_RATE, 3),
-        tail_s=round(tail / SAMPLE_RATE, 3),
+        lead_s=round(float(lead) / SAMPLE_RATE, 3),
+        tail_s=round(float(tail) / SAMPLE_RATE, 3),
         level_db=round(float(10 * np.log10(np.mean(np.square(spoken)) + TINY)), 1),
         clipped=round(float(np.mean(np.abs(samples) >= FULL_SCALE)), 5),
         contrast_db=round(float(loud - faint), 1),

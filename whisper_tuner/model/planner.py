@@ -168,6 +168,11 @@ def _other_s(config: TrainConfig, test: Sequence[Clip], device: Device) -> float
     return START_S + 2 * s["full"] + s["speech"] + scored * s[config.window]
 
 
+def listening_s(config: TrainConfig, clips: Sequence[Clip], device: Device) -> float:
+    """Seconds in which the base hears all clips once, at 30 seconds."""
+    return START_S + _transcription_s(config, group_clips(clips, "full"), device)
+
+
 def _transcription_s(config: TrainConfig, clips: list[ClipGroup], device: Device) -> float:
     """All clips once, on one device: the arithmetic, and the decoder's steps, token by token."""
     base = base_model(config.base)

@@ -9,6 +9,7 @@ The token is held in memory for one push. It is in no file, no message and no er
 import hashlib
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,15 @@ from huggingface_hub import HfApi, get_token
 
 from whisper_tuner.errors import PublishError
 from whisper_tuner.publish.package import package_files
-from whisper_tuner.publish.repository import Sleep, ask_patiently, claim, commit, opened, read
+from whisper_tuner.publish.repository import (
+    Ask,
+    Sleep,
+    ask_patiently,
+    claim,
+    commit,
+    opened,
+    read,
+)
 from whisper_tuner.runs.folder import Run
 
 REPO_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
@@ -70,10 +79,23 @@ def push(
     files = package_files(run, repo_id)
     is_private = claim(api, ask, repo_id, private)
     oid = ask(lambda: commit(api, repo_id, files, MESSAGE))
-    for name, content in files.items():
-        if ask(partial(_remote_sha256, api, repo_id, name, oid)) != _sha256(content):
-            raise PublishError("hub_not_verified", repo=repo_id, file=name)
+    verify(api, ask, repo_id, files, oid)
     return PushResult(repo_id, f"{api.endpoint}/{repo_id}", tuple(files), is_private)
+
+
+def verify(
+    api: HfApi,
+    ask: Ask,
+    repo_id: str,
+    files: Mapping[str, Path | bytes],
+    revision: str,
+    kind: str = "model",
+) -> None:
+    """Read every file back. Raises PublishError when one is not byte for byte what was sent."""
+    for name, content in files.items():
+        told = ask(partial(_remote_sha256, api, repo_id, name, revision, kind))
+        if told != _sha256(content):
+            raise PublishError("hub_not_verified", repo=repo_id, file=name)
 
 
 def _sha256(content: Path | bytes) -> str:
@@ -81,9 +103,9 @@ def _sha256(content: Path | bytes) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _remote_sha256(api: HfApi, repo_id: str, name: str, revision: str) -> str:
+def _remote_sha256(api: HfApi, repo_id: str, name: str, revision: str, kind: str) -> str:
     """The checksum of a file as the Hub hands it out, computed from its bytes."""
     digest = hashlib.sha256()
-    for block in read(api, repo_id, name, revision):
+    for block in read(api, repo_id, name, revision, kind):
         digest.update(block)
     return digest.hexdigest()

@@ -43,20 +43,20 @@ Sleep = Callable[[float], None]
 Ask = Callable[[Callable[[], Any]], Any]
 
 
-def claim(api: HfApi, ask: Ask, repo_id: str, private: bool) -> bool:
+def claim(api: HfApi, ask: Ask, repo_id: str, private: bool, kind: str = "model") -> bool:
     """Create the repository, or make sure that an existing one may be written to.
 
     Ours are: a repository with our marker in it, and one with nothing in it, which an attempt that
-    was cut off leaves behind. Returns whether it is private.
+    was cut off leaves behind. `kind`: "model" or "dataset". Returns whether it is private.
     """
     try:
-        ask(lambda: api.create_repo(repo_id, private=private, exist_ok=False))
+        ask(lambda: api.create_repo(repo_id, repo_type=kind, private=private, exist_ok=False))
         return private
     except PublishError as error:
         if error.code != "hub_repo_taken":
             raise
     try:
-        info = ask(lambda: api.model_info(repo_id))
+        info = ask(lambda: api.repo_info(repo_id, repo_type=kind))
     except PublishError as error:
         if error.code == "hub_forbidden":  # it exists, but not for this app
             raise PublishError("hub_repo_taken") from error
@@ -75,6 +75,7 @@ def commit(
     files: dict[str, Path | bytes],
     message: str,
     removed: Iterable[str] = (),
+    kind: str = "model",
 ) -> str:
     """One commit with all files, without the `removed` ones; its id. The last commit's when the
     Hub has it all like this already."""
@@ -85,16 +86,19 @@ def commit(
             *(CommitOperationAdd(n, stack.enter_context(opened(c))) for n, c in files.items()),
             *(CommitOperationDelete(name) for name in removed),
         ]
-        return api.create_commit(repo_id, operations, commit_message=message).oid
+        made = api.create_commit(repo_id, operations, commit_message=message, repo_type=kind)
+        return made.oid
 
 
 def opened(content: Path | bytes) -> BinaryIO:
     return io.BytesIO(content) if isinstance(content, bytes) else content.open("rb")
 
 
-def read(api: HfApi, repo_id: str, name: str, revision: str) -> Iterator[bytes]:
+def read(
+    api: HfApi, repo_id: str, name: str, revision: str, kind: str = "model"
+) -> Iterator[bytes]:
     """The bytes of one file as the Hub hands them out, block by block."""
-    url = hf_hub_url(repo_id, name, revision=revision, endpoint=api.endpoint)
+    url = hf_hub_url(repo_id, name, repo_type=kind, revision=revision, endpoint=api.endpoint)
     asked = {"headers": build_hf_headers(token=api.token), "timeout": READ_TIMEOUT_S}
     with get_session().stream("GET", url, follow_redirects=True, **asked) as answer:
         hf_raise_for_status(answer)

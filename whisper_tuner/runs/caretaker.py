@@ -10,7 +10,7 @@ import time
 import traceback
 from pathlib import Path
 
-from whisper_tuner.runs import heartbeat, jobs, reasons, tryout
+from whisper_tuner.runs import heartbeat, jobs, listening, reasons, tryout
 from whisper_tuner.runs.folder import Run
 
 LOOK_EVERY_S = 5.0
@@ -33,9 +33,13 @@ class Caretaker:
 
 
 def look_after_all(root: Path) -> None:
-    for path in root.glob("*/run.json"):
+    listened_to = root.glob(f"*/{listening.SPEC_NAME}")
+    for run in (
+        *(Run(path.parent) for path in root.glob("*/run.json")),
+        *(listening.Listening(path.parent) for path in listened_to),
+    ):
         try:
-            look_after(Run(path.parent))
+            look_after(run)
         except Exception:  # a run that cannot be read, or is being deleted: the others count too
             traceback.print_exc()
 

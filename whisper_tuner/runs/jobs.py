@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 
 from whisper_tuner.errors import RunError
-from whisper_tuner.runs import disk, heartbeat, locks, queue, reasons, worker_row
+from whisper_tuner.runs import disk, heartbeat, listening, locks, queue, reasons, worker_row
 from whisper_tuner.runs.events import (
     TERMINAL_STATES,
     Failed,
@@ -116,11 +116,12 @@ def start(run: Run, stage: str = "train", by_itself: bool = False, ticket_s: flo
 
 def _new_row(run: Run, stage: str, by_itself: bool, ticket_s: float) -> WorkerRow:
     before, records = worker_row.read(run), read_events(run.events_path)
+    is_other_work = (before.stage == listening.STAGE) != (stage == listening.STAGE)
     broke_off = bool(records) and last_state(records) not in TERMINAL_STATES
     return WorkerRow(
         stage=stage,
         n_resumes=before.n_resumes + 1 if by_itself else 0,
-        ticket_s=ticket_s or before.ticket_s,
+        ticket_s=ticket_s or (0.0 if is_other_work else before.ticket_s),
         because=reasons.why_interrupted(run) if broke_off else (),
     )
 
@@ -139,8 +140,10 @@ def sigterm_blocked() -> Iterator[None]:
 
 
 def last_stage(run: Run) -> str:
-    """What the run's worker does, or did when it ended."""
-    return worker_row.read(run).stage
+    """What the run's worker does, or did when it ended; "train" when it has only listened."""
+    stage = worker_row.read(run).stage
+    has_listened = stage == listening.STAGE and not isinstance(run, listening.Listening)
+    return "train" if has_listened else stage
 
 
 def _owner(run: Run) -> psutil.Process | None:

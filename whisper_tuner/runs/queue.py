@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from whisper_tuner.errors import RunError
-from whisper_tuner.runs import locks, worker_row
+from whisper_tuner.runs import listening, locks, worker_row
 from whisper_tuner.runs.events import (
     TERMINAL_STATES,
     Record,
@@ -82,7 +82,8 @@ def _since(records: list[Record], state: str) -> list[Record]:
 
 def _living(root: Path) -> list[Run]:
     """Runs of this root whose worker is alive."""
-    runs = [Run(lock_path.parent) for lock_path in root.glob("*/worker.lock")]
+    folders = [Run(lock_path.parent) for lock_path in root.glob("*/worker.lock")]
+    runs = [listening.seen_by(run.dir, worker_row.read(run).stage) for run in folders]
     started = [run for run in runs if run.spec_path.exists() and run.is_readable]
     return [run for run in started if locks.is_held(run.lock_path)]
 

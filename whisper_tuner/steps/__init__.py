@@ -7,6 +7,7 @@ Each takes a run folder, does one step of the job, and leaves its result in the 
 
 from whisper_tuner.restore import restore
 from whisper_tuner.steps.checks import has_dataset
+from whisper_tuner.steps.listening import listen, listening_s
 from whisper_tuner.steps.recordings import (
     EXAMPLE_DIR,
     EXAMPLE_LANGUAGE,
@@ -17,6 +18,7 @@ from whisper_tuner.steps.recordings import (
     prepare,
     prepare_common_voice,
     prepare_from,
+    push_dataset,
     tiers,
     undo_fixes,
 )
@@ -53,12 +55,15 @@ __all__ = [
     "fix",
     "further",
     "has_dataset",
+    "listen",
+    "listening_s",
     "plan",
     "prepare",
     "prepare_common_voice",
     "prepare_from",
     "prepare_sheet",
     "push",
+    "push_dataset",
     "record",
     "restore",
     "resume",

@@ -1,8 +1,13 @@
 """What must hold before a step is taken."""
 
-from whisper_tuner.data.clips import MANIFEST_NAME, REPORT_NAME
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from whisper_tuner.data.clips import MANIFEST_NAME, REPORT_NAME, read_clips
+from whisper_tuner.data.forget import are_forgotten
 from whisper_tuner.errors import InputError, RunError
-from whisper_tuner.runs import jobs
+from whisper_tuner.runs import jobs, listening, locks
 from whisper_tuner.runs.folder import Run
 
 DATA_LOCK_NAME = "dataset.lock"  # held while recordings are added or changed
@@ -16,6 +21,13 @@ def has_dataset(run: Run) -> bool:
 def require_dataset(run: Run) -> None:
     if not has_dataset(run):
         raise InputError("dataset_missing", run=run.id)
+
+
+def require_recordings(run: Run) -> None:
+    """Raises InputError when there are none, or those of Common Voice were deleted at the end."""
+    require_dataset(run)
+    if are_forgotten(run.dataset_dir, read_clips(run.dataset_dir)):
+        raise InputError("common_voice_deleted")
 
 
 def refuse_new_data(run: Run) -> None:
@@ -38,3 +50,28 @@ def require_adapter(run: Run) -> None:
         raise RunError("adapter_missing", run=run.id)
     if jobs.is_alive(run):
         raise RunError("run_busy", run=run.id)
+
+
+def refuse_listening(run: Run) -> None:
+    """Raises RunError while the base listens to the run's recordings."""
+    if listening.is_at_work(run):
+        raise RunError("data_being_listened")
+
+
+@contextmanager
+def changing_data(run: Run) -> Iterator[None]:
+    """Nobody else changes the dataset meanwhile, and no training starts on it.
+
+    Raises: RunError when the run was started, or its data are being changed, or listened to, at
+    this moment.
+    """
+    lock = locks.acquire(run.dir / DATA_LOCK_NAME)
+    if lock is None:
+        raise RunError("data_being_added")
+    try:
+        refuse_started(run)
+        refuse_listening(run)
+        require_dataset(run)
+        yield
+    finally:
+        os.close(lock)

@@ -1,8 +1,9 @@
 """Recordings in, put right, and out again."""
 
-import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from whisper_tuner.data import common_voice, fixes, upload
@@ -11,18 +12,12 @@ from whisper_tuner.data.add import names_known
 from whisper_tuner.data.clips import Candidate, Report
 from whisper_tuner.data.prepare import prepare as prepare_dataset
 from whisper_tuner.data.tables import Reading
-from whisper_tuner.errors import RunError
 from whisper_tuner.model.locate import token_counter
 from whisper_tuner.publish import recordings
-from whisper_tuner.runs import locks
+from whisper_tuner.publish.dataset import PushedData, push_recordings
 from whisper_tuner.runs.folder import Run
 from whisper_tuner.sources import Source
-from whisper_tuner.steps.checks import (
-    DATA_LOCK_NAME,
-    refuse_new_data,
-    refuse_started,
-    require_dataset,
-)
+from whisper_tuner.steps.checks import changing_data, refuse_new_data, require_dataset
 
 tiers = upload.tiers  # what the tier of a `Reading` can be; empty: nothing to choose
 EXAMPLE_DIR = Path(__file__).resolve().parents[2] / "examples" / "italian-prompts"
@@ -69,8 +64,11 @@ def prepare_from(
     keeps its recordings and gets these beside them.
     """
     if run.start_dir.exists():
-        with source.open(run, names_known(run.dataset_dir)) as candidates:
-            return _add(run, candidates, seed, on_progress)
+        known = names_known(run.dataset_dir)
+        temp = tempfile.TemporaryDirectory(prefix=".dataset-", dir=run.dir)
+        with source.open(run, known) as candidates, temp as folder:
+            fetched = _fetch(candidates, Path(folder), on_progress)
+            return _add(run, iter(fetched), seed, None)
     refuse_new_data(run)
     with source.open(run, ()) as candidates:
         count_tokens = token_counter()
@@ -113,6 +111,24 @@ def _add(
         return add_to_dataset(candidates, run.dataset_dir, token_counter(), seed, on_progress)
 
 
+def _fetch(
+    candidates: Iterator[Candidate], folder: Path, on_progress: Callable[[int], None] | None
+) -> list[Candidate]:
+    """All of them with their sound in `folder`, so that nobody is kept from the run's recordings
+    while others are still being downloaded.
+    """
+    fetched = []
+    for n, candidate in enumerate(candidates, start=1):
+        if candidate.audio is not None:
+            path = folder / f"{n}{candidate.audio.suffix}"
+            shutil.copyfile(candidate.audio, path)
+            candidate = replace(candidate, audio=path)
+        fetched.append(candidate)
+        if on_progress is not None:
+            on_progress(n)
+    return fetched
+
+
 def fix(run: Run, code: str) -> Report:
     """Put right, or leave out, all clips with a finding of this code (`data/fixes.py`).
 
@@ -136,18 +152,6 @@ def export_dataset(run: Run, target: Path | None = None) -> recordings.Exported:
     return recordings.zip_recordings(run, target)
 
 
-@contextmanager
-def changing_data(run: Run) -> Iterator[None]:
-    """Nobody else changes the dataset meanwhile, and no training starts on it.
-
-    Raises: RunError when the run was started, or its data are being changed at this moment.
-    """
-    lock = locks.acquire(run.dir / DATA_LOCK_NAME)
-    if lock is None:
-        raise RunError("data_being_added")
-    try:
-        refuse_started(run)
-        require_dataset(run)
-        yield
-    finally:
-        os.close(lock)
+def push_dataset(run: Run, token: str, repo_name: str) -> PushedData:
+    """The same into a private dataset of the token owner's own account."""
+    return push_recordings(run, token, repo_name)

@@ -15,8 +15,7 @@ from whisper_tuner.model.locate import token_counter
 from whisper_tuner.publish.recordings import Exported, zip_clips
 from whisper_tuner.runs.folder import Run
 from whisper_tuner.runs.sheets import SCRIPT_NAME, Script, Sheet
-from whisper_tuner.steps.checks import refuse_new_data
-from whisper_tuner.steps.recordings import changing_data
+from whisper_tuner.steps.checks import changing_data, refuse_new_data
 
 EXPORT_NAME = "recordings.zip"
 

@@ -11,14 +11,16 @@ from whisper_tuner.errors import InputError, RunError
 from whisper_tuner.model import planner
 from whisper_tuner.model.catalogue import base_model, check_language
 from whisper_tuner.publish.space import find_space
-from whisper_tuner.runs import disk, jobs, locks, queue, start
+from whisper_tuner.runs import disk, jobs, listening, locks, queue, start
 from whisper_tuner.runs.device import Device, find_device
 from whisper_tuner.runs.folder import Run, Spec
 from whisper_tuner.steps.checks import (
     DATA_LOCK_NAME,
+    refuse_listening,
     refuse_started,
     require_adapter,
     require_dataset,
+    require_recordings,
 )
 
 VERSIONED = ("whisper-tuner", "torch", "transformers", "peft", "bitsandbytes", "accelerate")
@@ -60,8 +62,9 @@ def train(run: Run, config: TrainConfig, owner: str = "", token: str | None = No
     not lie on a disk, RunError when the run has started, the owner has another one waiting, or the
     Space has replicas.
     """
-    _refuse_place(run, token)
+    refuse_place(run, token)
     refuse_started(run)
+    refuse_listening(run)
     planned, expected = plan(run, config, find_device())
     if expected.hopeless:
         raise InputError("does_not_fit", **expected.gigabytes)
@@ -70,7 +73,8 @@ def train(run: Run, config: TrainConfig, owner: str = "", token: str | None = No
     with disk.told_when_full(), queue.place(run, owner) as now_s:
         if locks.is_held(run.dir / DATA_LOCK_NAME):
             raise RunError("data_being_added")
-        run.write_spec(Spec(planned, now_s, _versions(), owner, expected.total_s, whence))
+        run.write_spec(Spec(planned, now_s, versions(), owner, expected.total_s, whence))
+        listening.Listening(run.dir).spec_path.unlink(missing_ok=True)  # nobody resumes it now
         jobs.start(run)
 
 
@@ -82,7 +86,7 @@ def resume(run: Run, token: str | None = None) -> bool:
     Raises RunError when it was never started, has reached its end, its owner has another training
     waiting, or the Space has replicas.
     """
-    _refuse_place(run, token)
+    refuse_place(run, token)
     owner = run.read_spec().owner
     status = jobs.status(run)
     if status.alive:
@@ -100,7 +104,7 @@ def again(run: Run) -> Run:
     One that went on from an earlier run begins with that run's adapter again. Raises InputError
     when the recordings are gone.
     """
-    require_dataset(run)
+    require_recordings(run)
     new = Run.create(run.dir.parent)
     if run.start_dir.exists():
         shutil.copytree(run.start_dir, new.start_dir, copy_function=os.link)
@@ -116,7 +120,7 @@ def further(run: Run) -> Run:
     are gone.
     """
     require_adapter(run)
-    require_dataset(run)
+    require_recordings(run)
     new = Run.create(run.dir.parent)
     train_clips = read_clips(run.dataset_dir, "train")
     start.begin(new, run, [clip.id for clip in train_clips])
@@ -130,13 +134,14 @@ def compare(run: Run) -> bool:
     adapter is of an earlier stop.
     """
     require_adapter(run)
+    require_recordings(run)
     if not jobs.can_compare(run, jobs.status(run)):
         raise RunError("compare_resume_first")
     with disk.told_when_full(), queue.place(run, "") as now_s:
         return jobs.start(run, "compare", ticket_s=now_s)
 
 
-def _refuse_place(run: Run, token: str | None) -> None:
+def refuse_place(run: Run, token: str | None) -> None:
     """Runs need a disk. Each replica has one of its own: a run would be known to one only."""
     disk.require_disk(run.dir.parent)
     space = find_space(token)
@@ -144,6 +149,6 @@ def _refuse_place(run: Run, token: str | None) -> None:
         raise RunError("space_replicas", n=space.n_replicas)
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
     found = {dist.metadata["Name"].lower(): dist.version for dist in metadata.distributions()}
     return {name: found[name] for name in VERSIONED if name in found}

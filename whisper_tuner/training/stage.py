@@ -9,6 +9,7 @@ from transformers import set_seed
 
 from whisper_tuner.config import TrainConfig
 from whisper_tuner.data.clips import Clip, read_clips
+from whisper_tuner.data.forget import forget_common_voice
 from whisper_tuner.errors import TrainingError
 from whisper_tuner.evaluation.compare import Listener
 from whisper_tuner.evaluation.stage import base_transcripts, measure
@@ -96,6 +97,10 @@ def _train(context: WorkerContext, config: TrainConfig, n_parts: int) -> None:
     measure(context, listener, held_out, base_texts)
     checkpoints.prune(context.run.checkpoints_dir, kept=1)
     context.enter("done")
+    if not config.keep_common_voice:
+        n_deleted = forget_common_voice(context.run.dataset_dir)
+        if n_deleted:
+            context.emit(Note("note_common_voice_deleted", {"n": n_deleted}))
 
 
 def _go_on(context: WorkerContext, checkpoint: Path | None) -> bool:

@@ -16,6 +16,7 @@ from whisper_tuner.runs.delete import sweep
 from whisper_tuner.runs.device import find_device
 from whisper_tuner.runs.events import read_events
 from whisper_tuner.runs.folder import Run, default_root
+from whisper_tuner.runs.listening import Listening
 from whisper_tuner.runs.tryout import TryOut
 from whisper_tuner.ui import files_route, fragments, record_tab, security, views
 from whisper_tuner.ui.compare_step import CompareStep
@@ -98,7 +99,7 @@ class PageView:
                     if name == "train":
                         self.delete = DeleteCorner(page)
         _, self.train, self.compare, _ = parts
-        self.parts = (*parts, self.delete, self.menu, parts[0].fetch)
+        self.parts = (*parts, self.delete, self.menu, parts[0].fetch, parts[0].listen)
         self.seen = gr.State("")
         self.inputs = [page.lang, page.run_id, *(i for part in self.parts for i in part.inputs)]
         self.outputs = [page.timer, self.problem, *self.tabs.values()]
@@ -186,13 +187,14 @@ class PageView:
 
 
 def is_moving(run: Run) -> bool:
-    """Whether a look in a second may find something new."""
-    return jobs.is_alive(run) or jobs.status(run).goes_on
+    """Whether a look in a second may find something new of its training."""
+    is_started = run.spec_path.exists()
+    return is_started and (jobs.is_alive(run) or jobs.status(run).goes_on)
 
 
 def step_of(run: Run | None) -> str:
     """The step that a returning visitor wants to see."""
-    if not is_begun(run):
+    if not is_begun(run) or Listening(run.dir).spec_path.exists():
         return "recordings"
     if run.comparison_path.exists() and not jobs.is_alive(run):
         return "compare"

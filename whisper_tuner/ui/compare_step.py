@@ -5,6 +5,7 @@ from pathlib import Path
 import gradio as gr
 
 from whisper_tuner import steps
+from whisper_tuner.data.clips import read_clips
 from whisper_tuner.errors import InputError, RunError, TunerError
 from whisper_tuner.locales import text
 from whisper_tuner.runs import jobs
@@ -20,6 +21,7 @@ from whisper_tuner.ui.session import (
     Redraw,
     Updates,
     find_run,
+    has_dataset,
     is_training_here,
     open_run,
 )
@@ -70,7 +72,8 @@ class CompareStep:
 
     def show(self, lang: str, run: Run | None, order: str, number: int) -> Updates:
         """The comparison as its file tells it, or why there is none yet."""
-        status = jobs.status(run) if run is not None else jobs.Status("draft", False)
+        is_started = run is not None and run.spec_path.exists()
+        status = jobs.status(run) if is_started else jobs.Status("draft", False)
         has_adapter = run is not None and run.has_adapter
         is_compared = run is not None and run.comparison_path.exists()
         can_compare = run is not None and jobs.can_compare(run, status)
@@ -102,7 +105,9 @@ class CompareStep:
         last = comparison_view.n_pages(comparison) - 1
         number = max(0, min(number, last))
         return {
-            self.clips: comparison_view.clip_cards(comparison, run.id, order, number, lang),
+            self.clips: comparison_view.clip_cards(
+                comparison, run.id, order, number, lang, silent_clips(run)
+            ),
             self.page_number: number,
             self.previous: gr.Button(visible=last > 0, interactive=number > 0),
             self.next: gr.Button(visible=last > 0, interactive=number < last),
@@ -161,6 +166,12 @@ class CompareStep:
         except TunerError as error:
             return views.paragraph(error.sentence(lang), "problem"), "", ""
         return "", heard["base"], heard["tuned"]
+
+
+def silent_clips(run: Run) -> set[str]:
+    """Ids of clips whose recordings are not here any more."""
+    clips = read_clips(run.dataset_dir) if has_dataset(run) else []
+    return {clip.id for clip in clips if not (run.dataset_dir / clip.audio).exists()}
 
 
 def _heard(key: str) -> gr.Textbox:

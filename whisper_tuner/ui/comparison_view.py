@@ -3,6 +3,7 @@
 Changed words differ in line as well as in colour, so that colour-blind people see them too.
 """
 
+from collections.abc import Collection
 from html import escape
 
 from whisper_tuner.locales import text
@@ -63,21 +64,34 @@ def ordered(clips: list[dict], order: str) -> list[dict]:
     return clips
 
 
-def clip_cards(comparison: dict, run_id: str, order: str, page: int, lang: str) -> str:
-    """One page of clips, each with its sound and three texts, as HTML."""
+def clip_cards(
+    comparison: dict,
+    run_id: str,
+    order: str,
+    page: int,
+    lang: str,
+    silent: Collection[str] = (),
+) -> str:
+    """One page of clips, each with its sound and three texts, as HTML. `silent`: the ids of those
+    whose recordings were deleted.
+    """
     clips = ordered(comparison["clips"], order)
     start = PAGE_SIZE * max(0, min(page, n_pages(comparison) - 1))
     shown = clips[start : start + PAGE_SIZE]
     position = {"first": start + 1, "last": start + len(shown), "n": len(clips)}
     spoken = comparison["language"]
-    cards = "".join(_card(clip, run_id, spoken, lang) for clip in shown)
+    cards = "".join(
+        _card(clip, "" if clip["id"] in silent else f"clip/{run_id}/{clip['id']}", spoken, lang)
+        for clip in shown
+    )
     head = f'<p class="position">{escape(text("compare_shown", lang, **position))}</p>'
     return f'{head}{legend(lang)}<ol class="clips">{cards}</ol>'
 
 
-def _card(clip: dict, run_id: str, spoken: str, lang: str) -> str:
-    name = escape(clip["name"])
-    sound = f"clip/{escape(run_id)}/{escape(clip['id'])}"
+def _card(clip: dict, address: str, spoken: str, lang: str) -> str:
+    """`address` of its sound; "" when there is none."""
+    name, sound = escape(clip["name"]), escape(address)
+    player = f'<audio controls preload="none" src="{sound}" aria-label="{name}"></audio>'
     rows = (
         ("reference", "", escape(clip["reference"])),
         ("base", f"{clip['base_wer']:.0%}", _marked(clip["base_edits"], lang)),
@@ -91,7 +105,7 @@ def _card(clip: dict, run_id: str, spoken: str, lang: str) -> str:
     )
     return (
         f'<li><div class="sound"><span class="name">{name}</span>'
-        f'<audio controls preload="none" src="{sound}" aria-label="{name}"></audio></div>'
+        f"{player if address else ''}</div>"
         f'<dl class="{_verdict(clip)}">{lines}</dl></li>'
     )
 

@@ -8,6 +8,7 @@ import gradio as gr
 
 from whisper_tuner import steps
 from whisper_tuner.data.clips import Report, read_clips, read_report
+from whisper_tuner.data.forget import are_forgotten
 from whisper_tuner.data.tables import Reading
 from whisper_tuner.locales import text
 from whisper_tuner.runs.folder import Run
@@ -19,7 +20,9 @@ from whisper_tuner.ui.doctor_corner import DoctorCorner
 from whisper_tuner.ui.fetch_corner import FetchCorner
 from whisper_tuner.ui.hub_tab import HubTab
 from whisper_tuner.ui.language import label, static_html
+from whisper_tuner.ui.listen_corner import ListenCorner
 from whisper_tuner.ui.preparing import BUSY, PROGRESS, n_recordings, prepare_run
+from whisper_tuner.ui.push_data_corner import PushDataCorner
 from whisper_tuner.ui.record_tab import RecordTab
 from whisper_tuner.ui.restore_corner import RestoreCorner
 from whisper_tuner.ui.session import QUIET, Page, Redraw, Updates, has_dataset, is_begun
@@ -70,6 +73,8 @@ class DataStep:
         self.notice = gr.HTML(elem_id="data-notice")
         self.summary = gr.HTML(elem_id="data-summary")
         self.doctor = DoctorCorner(page)
+        self.push_data = PushDataCorner(page)
+        self.listen = ListenCorner(page)
         with gr.Column(visible=False) as self.found:
             self.table = ClipsTable(page)
             self.forward = gr.Button(label("page_continue_train"), variant="primary")
@@ -85,6 +90,7 @@ class DataStep:
             self.table.rows,
             self.forward,
             *self.doctor.outputs,
+            *self.push_data.outputs,
         ]
 
     def show(self, lang: str, run: Run | None, shown: str, sought: str) -> Updates:
@@ -94,15 +100,19 @@ class DataStep:
             key = "dataset_vanished" if is_begun(run) else "data_empty"
             html = views.paragraph(text(key, lang), "empty")
             hidden = gr.Column(visible=False)
-            shut = {self.found: hidden, self.more: hidden, **self.doctor.hide()}
+            shut = {self.found: hidden, self.more: hidden}
+            shut |= {**self.doctor.hide(), **self.push_data.hide()}
             return {**tabs, self.summary: html, **shut}
         clips, report = read_clips(run.dataset_dir), read_report(run.dataset_dir)
         html = views.data_summary(clips, report, lang)
         if run.spec_path.exists():
             html += views.paragraph(text("data_locked", lang), "note")
+        if are_forgotten(run.dataset_dir, clips):
+            html += views.paragraph(text("common_voice_deleted", lang), "note")
         return {
             **tabs,
             **self.doctor.show(lang, run, clips, report),
+            **self.push_data.show(lang, run, clips),
             self.more: gr.Column(visible=can_be_added_to(run)),
             self.more_text: views.paragraph(text("data_add", lang), "note"),
             self.summary: html,
@@ -128,6 +138,7 @@ class DataStep:
         self.hub.wire(self.where)
         self.restore.wire(then_redraw, self.archive_tab.archive)
         self.doctor.wire(then_redraw)
+        self.push_data.wire()
         self.tiers.wire()
         self.table.wire()
         self.forward.click(lambda: gr.Tabs(selected="train"), None, page.steps, **QUIET)

@@ -20,7 +20,7 @@ from whisper_tuner.ui.language import label
 from whisper_tuner.ui.plot import histogram
 from whisper_tuner.ui.session import PRIVATE, Page, Redraw, Updates, open_run
 
-MAX_GROUPS = 12  # kinds of findings with a button; there are seldom more, and the table has all
+MAX_GROUPS = 12  # kinds of findings with a button; of more only the counts are said
 N_SHOWN = 3  # findings of a kind
 
 
@@ -35,21 +35,24 @@ class DoctorCorner:
                 told = gr.HTML(elem_classes="grow")
                 button = gr.Button("", size="sm", scale=0)
             self.rows.append((row, told, button))
+        self.rest = gr.HTML(elem_id="doctor-rest")
         with gr.Row():
             self.undo = gr.Button(label("page_undo_fixes"), visible=False, size="sm")
             self.export = gr.Button(label("page_export_data"), visible=False, size="sm")
         self.notice = gr.HTML(elem_id="doctor-notice")
-        self.outputs = [self.summary, self.codes, self.undo, self.export]
+        self.outputs = [self.summary, self.codes, self.rest, self.undo, self.export]
         self.outputs += [part for row in self.rows for part in row]
 
     def show(self, lang: str, run: Run, clips: list[Clip], report: Report) -> Updates:
         """What the run's folder says; buttons only as long as the recordings may change."""
-        found = groups(report)[:MAX_GROUPS]
+        every = groups(report)
+        found, rest = every[:MAX_GROUPS], every[MAX_GROUPS:]
         can_share = any(clip.source != COMMON_VOICE for clip in clips)
         is_open = not run.spec_path.exists() and not run.start_dir.exists()
         updates: Updates = {
             self.summary: summary_html(summarise(run.dataset_dir, clips), lang) if clips else "",
             self.codes: [group.code for group in found],
+            self.rest: rest_html(rest, lang),
             self.undo: gr.Button(visible=is_open and can_undo(run.dataset_dir)),
             self.export: gr.Button(visible=can_share, link=f"recordings/{run.id}"),
         }
@@ -65,7 +68,7 @@ class DoctorCorner:
     def hide(self) -> Updates:
         hidden: Updates = {row: gr.Row(visible=False) for row, _, _ in self.rows}
         buttons = {button: gr.Button(visible=False) for button in (self.undo, self.export)}
-        return {**hidden, **buttons, self.summary: ""}
+        return {**hidden, **buttons, self.summary: "", self.rest: ""}
 
     def wire(self, then_redraw: Redraw) -> None:
         given = [self.page.lang, self.page.run_id, self.codes]
@@ -106,6 +109,14 @@ def summary_html(summary: Summary, lang: str) -> str:
     )
     enough = views.paragraph(text(summary.enough, lang))
     return views.tile_list(tiles, lang) + enough + f'<div class="curves">{figures}</div>'
+
+
+def rest_html(rest: list[Group], lang: str) -> str:
+    """The kinds that have no place, with their counts; those that are fixed make place for them."""
+    if not rest:
+        return ""
+    kinds = " · ".join(kind_sentence(group, lang) for group in rest)
+    return views.paragraph(text("findings_rest", lang, n=len(rest), kinds=kinds), "note")
 
 
 def group_html(group: Group, lang: str) -> str:

@@ -27,8 +27,9 @@ def clip(request: Request) -> Response:
     run = find_run(request.path_params["run_id"])
     if has_dataset(run):
         for known in read_clips(run.dataset_dir):
-            if known.id == request.path_params["clip_id"]:
-                return FileResponse(run.dataset_dir / known.audio, media_type="audio/flac")
+            path = run.dataset_dir / known.audio
+            if known.id == request.path_params["clip_id"] and path.exists():
+                return FileResponse(path, media_type="audio/flac")
     return PlainTextResponse("There is no such clip.", NOT_FOUND)
 
 

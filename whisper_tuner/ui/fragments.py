@@ -47,6 +47,14 @@ def sheet_delete(lang: str) -> str:
     return f"<p>{text('sheet_delete_text', lang)}</p>"
 
 
+def listen(lang: str) -> str:
+    return f"<p>{text('listen_text', lang)}</p>"
+
+
+def push_data(lang: str) -> str:
+    return f"<p>{text('push_data_text', lang)}</p>"
+
+
 def restore(lang: str) -> str:
     return f"<p>{text('restore_text', lang)}</p>"
 

@@ -20,6 +20,7 @@ from whisper_tuner.runs.folder import Run
 from whisper_tuner.runs.start import read_origin
 from whisper_tuner.ui import fragments, views
 from whisper_tuner.ui.copy_corner import CopyCorner
+from whisper_tuner.ui.keep_corner import KeepCorner
 from whisper_tuner.ui.language import label, static_html
 from whisper_tuner.ui.session import (
     PRIVATE,
@@ -49,6 +50,7 @@ class TrainStep:
                 self.offline = gr.HTML()
                 self.size = gr.HTML(elem_id="size")
             self.copy = CopyCorner(page)
+            self.keep = KeepCorner()
             self.start = gr.Button(label("page_start"), variant="primary", elem_id="start")
             self.notice = gr.HTML(elem_id="train-notice")
             with gr.Column(visible=False, elem_classes="card") as self.watch:
@@ -89,6 +91,7 @@ class TrainStep:
             self.goes_on,
             self.filled,
             *self.copy.outputs,
+            *self.keep.outputs,
             *self.live_outputs,
         ]
 
@@ -128,6 +131,7 @@ class TrainStep:
         for dial in self.form.dials:
             updates[dial] = gr.update(**updates[dial])
         updates |= self.copy.show(lang, run, is_started)
+        updates |= self.keep.show(lang, run, is_started)
         return updates | self.show_run(lang, run, is_started)
 
     def show_run(self, lang: str, run: Run, is_started: bool) -> Updates:
@@ -174,7 +178,7 @@ class TrainStep:
     def wire(self, then_redraw: Redraw) -> None:
         page, form = self.page, self.form
         chosen = [page.lang, page.run_id, *form.dials]
-        asked = [page.lang, page.run_id, page.person, *form.dials]
+        asked = [page.lang, page.run_id, page.person, self.keep.keep, *form.dials]
         started = self.start.click(self.start_training, asked, [self.notice], **PRIVATE)
         then_redraw(self.copy.after(started))
         asked = [page.lang, page.run_id]
@@ -198,6 +202,7 @@ class TrainStep:
         lang: str,
         run_id: str,
         person: str,
+        keep: bool,
         oauth: gr.OAuthToken | None,
         *values: object,
     ) -> str:
@@ -206,7 +211,7 @@ class TrainStep:
             run = open_run(run_id)
             if run.spec_path.exists():  # a second press: it is shown by now
                 return ""
-            config = _config(run, values)
+            config = replace(_config(run, values), keep_common_voice=keep)
             refuse_second_waiting(run, person)
             self.page.tryout.close()  # its memory is needed
             steps.train(run, config, owner_of(person), oauth and oauth.token)

@@ -193,3 +193,18 @@ def test_recase(given, usual, after):
 def test_stops_of_each_script():
     assert (add_stop("ciao"), add_stop("今天"), add_stop("नमस्ते")) == ("ciao.", "今天。", "नमस्ते।")
     assert (remove_stop("Davvero?!"), remove_stop("(sì).")) == ("Davvero", "(sì)")
+
+
+def test_an_undo_behind_a_killed_one(dataset):
+    before = files(dataset)
+    fix(dataset, "audio_duplicate", words)
+    left = dataset.with_name("dataset-before-old")  # killed while it deleted the old folder
+    (left / "clips").mkdir(parents=True)
+    (left / "clips" / "1.flac").write_bytes(b"x")
+    undo(dataset)
+    assert files(dataset) == before and not left.exists()
+
+
+def test_numbers_in_findings_are_plain(dataset):
+    for finding in read_report(dataset).findings:
+        assert all(type(value) in (str, int, float) for value in finding.params.values())

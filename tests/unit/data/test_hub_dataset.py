@@ -207,3 +207,18 @@ def test_rows_without_sound_or_text_are_named(hub, tmp_path):
     }
     found = candidates(listing, "cy", Mapping("audio", "text"), "train", "", 8, 2)
     assert {c.source for c in found} == {COMMON_VOICE}
+
+
+def test_rows_that_are_all_called_alike_are_known_again(hub):
+    rows = rows_of(12)
+    for row in rows:
+        row["audio"]["path"] = "audio.wav"
+    hub.add_dataset("anna/alike", {"data/train-0.parquet": parquet(rows, group=4)})
+    listing = look("anna/alike")
+    [config] = listing.configs
+    chosen = (listing, config, FLEURS, "train", "", 3, 1)
+    first = [(c.name, c.text) for c in candidates(*chosen)]
+    assert [text for _, text in first] == [f" sentensi {i}" for i in range(4)]
+    assert [name for name, _ in first][:2] == ["audio.wav", "audio.wav (train 2)"]
+    more = [c.text for c in candidates(*chosen, known={name for name, _ in first})]
+    assert more == [f" sentensi {i}" for i in range(4, 8)]

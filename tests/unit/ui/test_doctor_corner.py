@@ -6,7 +6,7 @@ from whisper_tuner import steps
 from whisper_tuner.data.clips import Clip, Finding, read_report
 from whisper_tuner.data.summary import Group, summarise
 from whisper_tuner.runs.folder import Run
-from whisper_tuner.ui.doctor_corner import N_SHOWN, fix, group_html, summary_html, undo
+from whisper_tuner.ui.doctor_corner import N_SHOWN, fix, group_html, rest_html, summary_html, undo
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -55,3 +55,11 @@ def test_a_button_fixes_the_kind_that_was_shown_beside_it(run):
     assert undo("en", run.id) == "" and read_report(run.dataset_dir).changes == []
     assert 'role="alert"' in undo("zh", run.id)
     assert 'role="alert"' in fix(1, "en", "no-such-run", shown)
+
+
+def test_kinds_without_a_place_are_counted():
+    codes = ["audio_noisy", "audio_quiet", "casing_lower"]
+    rest = [Group(code, [Finding(code, f"{i}.wav", False) for i in range(3)], "") for code in codes]
+    said = rest_html(rest, "en")
+    assert "3 more kinds" in said and "Noise: 3 · Very quiet: 3 · No capitals: 3" in said
+    assert rest_html([], "en") == ""
