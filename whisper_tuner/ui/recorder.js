@@ -15,11 +15,7 @@
 
     connectedCallback() {
       this.onKey = (event) => this.press(event);
-      this.onHidden = () => {
-        if (!document.hidden) return;
-        if (this.phase === "recording") this.lose();
-        else this.release();
-      };
+      this.onHidden = () => { if (document.hidden) this.leave(); };
       this.onLeave = (event) => { if (this.unsaved?.size) event.preventDefault(); };
       document.addEventListener("keydown", this.onKey);
       window.addEventListener("beforeunload", this.onLeave);
@@ -110,8 +106,6 @@
       this.n = n;
       this.say.textContent = sentences[n - 1];
       this.list.value = n;
-      this.back.disabled = n === 1;
-      this.next.disabled = n === sentences.length;
       const take = takes[n], lost = this.unsaved.get(n);
       const all = Object.keys(takes).length === sentences.length ? ` ${words.all}` : "";
       if (lost) this.say_(lost.told, "problem");
@@ -129,12 +123,16 @@
     }
 
     show() {
-      const { words, takes } = this.state, phase = this.phase;
+      const { words, takes, sentences } = this.state, phase = this.phase;
       const name = { idle: this.n in takes ? "again" : "record", opening: "asking",
         recording: "stop", closing: "stop", saving: "saving" }[phase];
       this.record.textContent = words[name];
       this.record.dataset.phase = phase;
-      this.record.disabled = phase === "saving" || phase === "closing" || phase === "opening";
+      this.record.disabled = phase !== "idle" && phase !== "recording";
+      const isBusy = phase !== "idle";
+      this.list.disabled = this.open.disabled = this.retry.disabled = isBusy;
+      this.back.disabled = isBusy || this.n === 1;
+      this.next.disabled = isBusy || this.n === sentences.length;
       if (phase !== "recording") this.hint.textContent = "";
     }
 
@@ -184,6 +182,7 @@
 
     hear(block) {
       if (!this.mic) return;  // it is being opened, or was closed
+      if (this.offsetParent === null) return this.leave();  // another tab is shown
       let peak = 0, power = 0, nLoud = 0;
       for (const sample of block) {
         peak = Math.max(peak, Math.abs(sample));
@@ -240,6 +239,11 @@
 
     async saveAll() {
       for (const [n, { wav }] of [...this.unsaved]) await this.save(n, wav);
+    }
+
+    leave() {
+      if (this.phase === "recording") this.lose();
+      else this.release();
     }
 
     lose() {
