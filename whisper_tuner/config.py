@@ -7,6 +7,7 @@ from whisper_tuner.errors import InputError
 PRECISIONS = ("8bit", "4bit", "16bit", "32bit")
 WINDOWS = ("speech", "full")
 METRICS = ("none", "tensorboard", "trackio")  # beside events.jsonl; packages of these names
+TEMP_PREFIX = "whisper-tuner-"  # of our temporary folders: a kill leaves them behind
 TARGET_MODULES = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
 
 

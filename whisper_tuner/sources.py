@@ -3,9 +3,8 @@
 import hashlib
 import os
 import shutil
-import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -17,11 +16,8 @@ from whisper_tuner.data.hub_dataset import Mapping
 from whisper_tuner.data.hub_listing import look
 from whisper_tuner.errors import InputError, RunError
 from whisper_tuner.runs import disk, locks
+from whisper_tuner.runs.delete import DOWNLOADS_NAME, HELD_NAME
 from whisper_tuner.runs.folder import Run
-
-DOWNLOADS_NAME = ".downloads"  # among the runs: one folder for each person and archive
-KEPT_S = 7 * 86_400.0  # what was not gone on with for a week is deleted
-LOCK_NAME = "lock"
 
 
 class Source(Protocol):
@@ -62,9 +58,8 @@ class MozillaSource:
         """Raises RunError download_running, download_stopped; InputError as `mozilla`, `Download`
         and `common_voice` do, and disk_no_download. The archive is deleted when all went well."""
         folder = self.folder(run.dir.parent)
-        sweep(folder.parent)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = locks.acquire(folder / LOCK_NAME)
+        lock = locks.acquire(folder / HELD_NAME)
         if lock is None:
             raise RunError("download_running")
         try:
@@ -164,12 +159,3 @@ class HubSource:
             if self.is_stopped():
                 raise RunError("hub_data_stopped")
             yield candidate
-
-
-def sweep(downloads: Path) -> None:
-    """Delete what nobody came back for."""
-    for folder in downloads.glob("*/"):
-        with suppress(FileNotFoundError):  # another sweep was faster
-            last_s = max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
-            if time.time() - last_s > KEPT_S:
-                shutil.rmtree(folder, ignore_errors=True)

@@ -2,14 +2,13 @@
 
 import os
 import random
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.common_voice import TOP, packed, real_archive, table
 from tests.mozilla_server import MozillaServer
-from whisper_tuner import sources, steps
+from whisper_tuner import steps
 from whisper_tuner.data import mozilla
 from whisper_tuner.data.clips import COMMON_VOICE, read_clips
 from whisper_tuner.errors import InputError, RunError
@@ -155,18 +154,6 @@ def test_a_damaged_archive_is_not_kept(server, run):
         taken(source, run)
     assert caught.value.code == "cv_not_an_archive"
     assert not source.folder(run.dir.parent).exists()
-
-
-def test_what_nobody_came_back_for_is_swept(server, run, archive):
-    downloads = run.dir.parent / sources.DOWNLOADS_NAME
-    for name, days in (("old", 8), ("young", 6)):
-        (downloads / name).mkdir(parents=True)
-        (downloads / name / "part").write_bytes(b"x")
-        then_s = time.time() - days * 86_400
-        for path in (downloads / name / "part", downloads / name):
-            os.utime(path, (then_s, then_s))
-    sources.sweep(downloads)
-    assert [path.name for path in downloads.iterdir()] == ["young"]
 
 
 def test_the_whole_way_leaves_no_key_behind(server, run, tmp_path, monkeypatch, hub_cache, capfd):

@@ -19,12 +19,13 @@ from typing import BinaryIO
 from whisper_tuner.data.encodings import likely_encoding
 from whisper_tuner.errors import InputError
 
-MAX_ENTRIES = 10_000
-MAX_DIRECTORY_BYTES = 4 << 20  # the list of contents: 10,000 entries with names of 370 bytes
+MAX_ENTRIES = 21_000  # 10,000 recordings, each with a .txt or with what a Mac adds, and folders
+MAX_DIRECTORY_BYTES = 8 << 20  # the list of contents: so many entries with names of 350 bytes
 MAX_TOTAL_BYTES = 2 << 30  # unpacked
 MAX_MEMBER_BYTES = 512 << 20  # unpacked
 MAX_RATIO = 100  # unpacked / packed; speech as WAV reaches about 10
 RATIO_FREE_BYTES = 1 << 20  # below it, digital silence may be packed as small as it likes
+RATIO_FREE_TOTAL_BYTES = 64 << 20  # the same for all of them together
 MAX_NAME_BYTES = 255  # of one folder or file name, as in most file systems
 MAX_DEPTH = 8  # folders
 LOCAL_HEADER_BYTES = 30  # APPNOTE 4.3.7, without name and extra field
@@ -119,15 +120,17 @@ def open_archive(path: Path, name: str) -> Iterator[Archive]:
         except DAMAGE as error:
             raise InputError("archive_damaged", file=name) from error
         with archive:
-            yield Archive(name, archive, _checked(archive.infolist(), name))
+            yield Archive(name, archive, _checked(archive.infolist(), archive.start_dir, name))
 
 
-def _checked(infos: list[zipfile.ZipInfo], file: str) -> dict[str, zipfile.ZipInfo]:
+def _checked(
+    infos: list[zipfile.ZipInfo], start_of_directory: int, file: str
+) -> dict[str, zipfile.ZipInfo]:
     if len(infos) > MAX_ENTRIES:
         raise InputError("archive_too_many_files", file=file, limit=MAX_ENTRIES)
     if sum(info.file_size for info in infos) > MAX_TOTAL_BYTES:
         raise InputError("archive_too_large", file=file, limit_gb=MAX_TOTAL_BYTES >> 30)
-    _check_overlap(infos, file)
+    _check_overlap(infos, start_of_directory, file)
     members: dict[str, zipfile.ZipInfo] = {}
     for info, name in zip(infos, _names(infos), strict=True):
         if name.endswith("/") or is_junk(name):
@@ -137,6 +140,7 @@ def _checked(infos: list[zipfile.ZipInfo], file: str) -> dict[str, zipfile.ZipIn
         if name in members:
             raise InputError("archive_duplicate_name", file=file, member=name)
         members[name] = info
+    _check_ratio(infos, file)
     return members
 
 
@@ -165,7 +169,7 @@ def _check_name(name: str, file: str) -> None:
     parts = name.split("/")
     unsafe = (
         "\0" in name
-        or any(part in ("", "..") for part in parts)
+        or any(part.strip() in ("", ".", "..") for part in parts)
         or re.match("[A-Za-z]:", name)
         or len(parts) > MAX_DEPTH + 1
         or any(len(part.encode()) > MAX_NAME_BYTES for part in parts)
@@ -193,8 +197,18 @@ def _check_content(info: zipfile.ZipInfo, name: str, file: str) -> None:
         raise InputError("archive_ratio", file=file, member=name)
 
 
-def _check_overlap(infos: list[zipfile.ZipInfo], file: str) -> None:
-    """Overlapping members are how a small file claims to hold petabytes (zbsm, Fifield 2019)."""
+def _check_ratio(infos: list[zipfile.ZipInfo], file: str) -> None:
+    """Of all members together: many small ones make a bomb, too."""
+    n_packed = sum(info.compress_size for info in infos)
+    if sum(info.file_size for info in infos) > RATIO_FREE_TOTAL_BYTES + MAX_RATIO * n_packed:
+        largest = max(infos, key=lambda info: info.file_size)
+        raise InputError("archive_ratio", file=file, member=largest.filename)
+
+
+def _check_overlap(infos: list[zipfile.ZipInfo], start_of_directory: int, file: str) -> None:
+    """Overlapping members are how a small file claims to hold petabytes (zbsm, Fifield 2019). They
+    all lie before the list of contents.
+    """
     end = 0
     for info in sorted(infos, key=lambda info: info.header_offset):
         if info.header_offset < end:
@@ -202,3 +216,5 @@ def _check_overlap(infos: list[zipfile.ZipInfo], file: str) -> None:
         encoding = "utf-8" if info.flag_bits & UTF8_FLAG else "cp437"
         n_name_bytes = len(info.orig_filename.encode(encoding))
         end = info.header_offset + LOCAL_HEADER_BYTES + n_name_bytes + info.compress_size
+    if end > start_of_directory:
+        raise InputError("archive_overlap", file=file)

@@ -14,6 +14,7 @@ from heapq import nsmallest
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
+from whisper_tuner.config import TEMP_PREFIX
 from whisper_tuner.data.clips import COMMON_VOICE, Candidate
 from whisper_tuner.data.cv_archive import (
     CLIP,
@@ -84,7 +85,7 @@ def candidates(
     cv_several_languages (then name a `locale`).
     """
     name = name or source.name
-    with named_damage(name), tempfile.TemporaryDirectory() as temp_dir:
+    with named_damage(name), tempfile.TemporaryDirectory(prefix=TEMP_PREFIX) as temp_dir:
         locale, tables = _read_tables(source, name, locale, seed)
         pools = _pools(tables, seed, known)
         if not any(pools.values()):
@@ -110,7 +111,7 @@ def recordings(path: Path, names: set[str]) -> Iterator[tuple[str, Path]]:
 
     Raises: InputError cv_not_an_archive, cv_damaged.
     """
-    with named_damage(path.name), tempfile.TemporaryDirectory() as temp_dir:
+    with named_damage(path.name), tempfile.TemporaryDirectory(prefix=TEMP_PREFIX) as temp_dir:
         target = Path(temp_dir) / "clip.mp3"
         for member in members(path, path.name):
             if member.kind == CLIP and member.name in names and _is_small(member):

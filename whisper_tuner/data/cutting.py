@@ -13,6 +13,7 @@ from pathlib import Path
 import soundfile
 
 from whisper_tuner.audio import MAX_CLIP_S, SAMPLE_RATE, write_flac
+from whisper_tuner.config import TEMP_PREFIX
 from whisper_tuner.data.clips import Candidate
 from whisper_tuner.decoder import Decoder
 from whisper_tuner.errors import AudioError
@@ -55,7 +56,7 @@ def decoded(path: Path, name: str, decoder: Decoder) -> Iterator[Recording]:
 
     Raises: AudioError recording_too_long, and those of `Decoder.stream`.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix=TEMP_PREFIX) as folder:
         flac = Path(folder) / "recording.flac"
         n_samples = 0
         with (

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from whisper_tuner.config import TEMP_PREFIX
 from whisper_tuner.data.archives import ARCHIVE_SUFFIXES, Archive, is_junk, open_archive
 from whisper_tuner.data.matching import parts_of
 from whisper_tuner.errors import InputError
@@ -21,6 +22,7 @@ class Entry:
 
     name: str
     fetch: Callable[[], Path]
+    n_bytes: Callable[[], int]  # without fetching it
 
     @property
     def suffix(self) -> str:
@@ -32,15 +34,13 @@ class Entry:
 
     @property
     def file_name(self) -> str:
-        return parts_of(self.name)[-1]
+        return next(reversed(parts_of(self.name)), "")  # a name may be a blank
 
     def read(self, max_bytes: int) -> bytes:
         """The bytes of a small file. Raises InputError text_too_large."""
-        with self.fetch().open("rb") as file:
-            data = file.read(max_bytes + 1)
-        if len(data) > max_bytes:
+        if self.n_bytes() > max_bytes:
             raise InputError("text_too_large", file=self.name, limit_kb=max_bytes >> 10)
-        return data
+        return self.fetch().read_bytes()
 
 
 @contextmanager
@@ -53,7 +53,7 @@ def opened(paths: Sequence[Path], names: Sequence[str] | None) -> Iterator[list[
     """
     names = [path.name for path in paths] if names is None else names
     with ExitStack() as stack:
-        temp_dir = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        temp_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=TEMP_PREFIX)))
         entries: list[Entry] = []
         for path, name in zip(paths, names, strict=True):
             entries += _entries(path, name, temp_dir, stack)
@@ -82,7 +82,7 @@ def _walk(folder: Path) -> list[Path]:
 
 def _on_disk(path: Path, name: str) -> Entry:
     where = str(path)  # smaller than a Path, and there may be thousands
-    return Entry(name.replace("\\", "/"), lambda: Path(where))
+    return Entry(name.replace("\\", "/"), lambda: Path(where), lambda: Path(where).stat().st_size)
 
 
 def _archived(archive: Archive, member: str, temp_dir: Path) -> Entry:
@@ -92,4 +92,4 @@ def _archived(archive: Archive, member: str, temp_dir: Path) -> Entry:
         archive.extract(member, target)
         return target
 
-    return Entry(member, fetch)
+    return Entry(member, fetch, lambda: archive.members[member].file_size)

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from huggingface_hub import HfFileSystem
 from huggingface_hub.errors import HfHubHTTPError
 
+from whisper_tuner.config import TEMP_PREFIX
 from whisper_tuner.data.clips import COMMON_VOICE, Candidate
 from whisper_tuner.data.hub_listing import Listing, refusals_named
 from whisper_tuner.errors import InputError
@@ -109,7 +110,7 @@ def candidates(
         wanted = [(train, "", n_train + n_test)]
     else:
         wanted = [(train, "train", n_train), (test, "test", n_test)]
-    with tempfile.TemporaryDirectory() as temp_dir:
+    with tempfile.TemporaryDirectory(prefix=TEMP_PREFIX) as temp_dir:
         target = Path(temp_dir) / "recording"
         seen: set[str] = set()
         for split, side, n_wanted in wanted:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from whisper_tuner.audio import AUDIO_SUFFIXES
+from whisper_tuner.config import TEMP_PREFIX
 from whisper_tuner.data import foreign
 from whisper_tuner.data.clips import COMMON_VOICE, Candidate
 from whisper_tuner.data.encodings import decode_text
@@ -206,7 +207,7 @@ class Upload:
         """The rows of a Parquet file that holds the recordings too, one at a time."""
         by_number = {row.number: row for row in rows}
         dev, names = self._dev, set()
-        with tempfile.TemporaryDirectory() as temp_dir:
+        with tempfile.TemporaryDirectory(prefix=TEMP_PREFIX) as temp_dir:
             target = Path(temp_dir) / "recording"
             sounds = foreign.recordings(entry.fetch(), entry.name, column, target)
             for number, audio in enumerate(sounds, start=1):

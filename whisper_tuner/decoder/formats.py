@@ -20,7 +20,8 @@ SILENCE_RMS = 1e-3  # -60 dBFS
 SAMPLE_RATES = range(4_000, 384_001)  # Hz; a header outside of it is damaged
 MAX_CHANNELS = 64
 BLOCK_FRAMES = 16_384  # frames decoded at a time, at most 4 MiB at 64 channels
-DECODER_ERRORS = (av.error.FFmpegError, soundfile.SoundFileError, ValueError)
+# OSError: a header may send FFmpeg to a place before the beginning of the file.
+DECODER_ERRORS = (av.error.FFmpegError, soundfile.SoundFileError, ValueError, OSError)
 
 # FFmpeg can also read playlists, which open other files and addresses by themselves. Only these
 # demuxers may look at a file, and none of them may open a second one.

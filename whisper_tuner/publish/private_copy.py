@@ -24,6 +24,7 @@ from pathlib import Path
 from huggingface_hub import HfApi
 
 from whisper_tuner import __version__
+from whisper_tuner.config import TEMP_PREFIX
 from whisper_tuner.data.clips import (
     COMMON_VOICE,
     MANIFEST_NAME,
@@ -118,7 +119,7 @@ class PrivateCopy:
             yield f"dataset-{n:03}.zip", clips[begin : begin + CLIPS_IN_ZIP]
 
     def _commit_zip(self, name: str, audio: list[str]) -> None:
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(prefix=TEMP_PREFIX) as folder:
             path = Path(folder) / name
             with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
                 for relative in audio:

@@ -1,4 +1,5 @@
-"""Looks after the runs of a machine: a training that broke off goes on, one that hangs is ended.
+"""Looks after the runs of a machine: a training that broke off goes on, one that hangs is ended,
+and what was left half made is swept up.
 
 The page and a terminal that follows a run each have one. What it knows it reads from the run
 folders, so a restarted page takes up where the last one was, and two do no harm: a worker is
@@ -11,22 +12,30 @@ import traceback
 from pathlib import Path
 
 from whisper_tuner.runs import heartbeat, jobs, listening, reasons, tryout
+from whisper_tuner.runs.delete import sweep
 from whisper_tuner.runs.folder import Run
 
 LOOK_EVERY_S = 5.0
+SWEEP_EVERY_S = 3600.0
 
 
 class Caretaker:
-    """A daemon thread that looks at every run below `root` again and again."""
+    """A daemon thread that looks at every run below `root` again and again, and once an hour sweeps
+    up what was left half made there and in `uploads`.
+    """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, uploads: Path | None = None) -> None:
+        self.root, self.uploads = root, uploads
         threading.Thread(target=self._watch, daemon=True, name="caretaker").start()
 
     def _watch(self) -> None:
+        swept_s = -SWEEP_EVERY_S
         while True:
             try:
                 look_after_all(self.root)
+                if time.monotonic() - swept_s > SWEEP_EVERY_S:
+                    swept_s = time.monotonic()
+                    sweep(self.root, self.uploads)
             except Exception:  # as below: without a caretaker nothing goes on by itself
                 traceback.print_exc()
             time.sleep(LOOK_EVERY_S)

@@ -2,17 +2,21 @@
 
 import os
 import shutil
+import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
+from whisper_tuner.config import TEMP_PREFIX
 from whisper_tuner.errors import RunError
 from whisper_tuner.runs import durable, locks
 from whisper_tuner.runs.disk import TRIAL_PREFIX
-from whisper_tuner.runs.folder import Run
+from whisper_tuner.runs.folder import ID_PATTERN, Run
 from whisper_tuner.runs.sheets import FOLDER_NAME, NEW_PREFIX, remove_empty, sheets_in
 
 DELETED_PREFIX, RESTORE_PREFIX = ".deleted-", ".restore-"
+DOWNLOADS_NAME = ".downloads"  # one folder for each person and archive (`sources.py`)
 HELD_NAME = "held.lock"  # in a half-made folder: locked while somebody works on it
 DAY_S = 24 * 3600.0
 EMPTY_SHEET_S = 30 * DAY_S  # sentences that nobody has read; a sheet with a take is never swept
@@ -26,6 +30,8 @@ LEFT_BEHIND = {  # below the folder of all runs → seconds without a change
     "*/.comparison.json-*": DAY_S,
     f"{FOLDER_NAME}/{NEW_PREFIX}*": DAY_S,  # sheets
     f"{FOLDER_NAME}/*/takes/.*": DAY_S,
+    "*/exports/.*.part": DAY_S,
+    f"{DOWNLOADS_NAME}/*": 7 * DAY_S,  # nobody came back to go on with it
     "cache/base_transcripts/*": 30 * DAY_S,  # as evaluation/base_cache.py, should nobody train
 }
 
@@ -57,15 +63,37 @@ def _size(folder: Path) -> int:
     return sum(stat.st_size for stat in files if stat.st_nlink == links[stat.st_ino])
 
 
-def sweep(root: Path) -> None:
-    """Delete what a kill left half made below `root` more than a day ago, if nobody holds it."""
+def sweep(root: Path, uploads: Path | None = None) -> None:
+    """Delete what a kill left half made below `root` more than a day ago, if nobody holds it; our
+    own temporary folders; runs that never got recordings; and what came into `uploads`.
+    """
     for pattern, age_s in LEFT_BEHIND.items():
-        for path in root.glob(pattern):
-            if _last_change_s(path) < time.time() - age_s:
-                _remove(path)
+        _sweep_old(root.glob(pattern), age_s)
     for sheet in sheets_in(root):
         if _last_change_s(sheet.dir) < time.time() - EMPTY_SHEET_S:
             remove_empty(sheet)
+    _sweep_old((run.dir for run in _empty_runs(root)), DAY_S)
+    _sweep_old(Path(tempfile.gettempdir()).glob(f"{TEMP_PREFIX}*"), DAY_S)
+    if uploads is not None:
+        _sweep_old(uploads.glob("*"), DAY_S)
+
+
+def _sweep_old(paths: Iterable[Path], age_s: float) -> None:
+    for path in list(paths):
+        if _last_change_s(path) < time.time() - age_s:
+            _remove(path)
+
+
+def _empty_runs(root: Path) -> list[Run]:
+    """Runs without recordings that were never started, and that nobody holds."""
+    runs = [Run(path) for path in root.glob("*/") if ID_PATTERN.fullmatch(path.name)]
+    return [
+        run
+        for run in runs
+        if not any(path.exists() for path in (run.spec_path, run.dataset_dir, run.start_dir))
+        and not any(locks.is_held(path) for path in run.dir.glob("*.lock"))
+        and not any(run.dir.glob("*dataset*-old"))  # recordings that `_remove` puts back
+    ]
 
 
 def _remove(path: Path) -> None:

@@ -4,15 +4,16 @@ Nothing is kept here between two events. A browser remembers the id of its run; 
 comes from that run's folder, so a reload, a second tab or a restarted page show the same.
 """
 
+import os
 from pathlib import Path
 
 import gradio as gr
 from gradio.events import Dependency
+from gradio.utils import get_upload_folder
 
 from whisper_tuner.locales import LANGUAGES, text
 from whisper_tuner.runs import jobs
 from whisper_tuner.runs.caretaker import Caretaker
-from whisper_tuner.runs.delete import sweep
 from whisper_tuner.runs.device import find_device
 from whisper_tuner.runs.events import read_events
 from whisper_tuner.runs.folder import Run, default_root
@@ -201,9 +202,14 @@ def step_of(run: Run | None) -> str:
     return "train"
 
 
+def uploads_folder() -> Path | None:
+    """Where uploads come to rest, if it is ours alone: other programs use Gradio's usual folder."""
+    is_ours = "SPACE_ID" in os.environ or "GRADIO_TEMP_DIR" in os.environ
+    return Path(get_upload_folder()) if is_ours else None
+
+
 def launch() -> None:
     """Serve the page; host and port as Gradio's own variables say (GRADIO_SERVER_PORT, …)."""
-    sweep(default_root())
     blocks = build().queue(max_size=64, api_open=False)
     _, url, _ = blocks.launch(
         quiet=True,
@@ -225,6 +231,6 @@ def launch() -> None:
         css_paths=Path(__file__).parent / "style.css",
         head=HEAD + record_tab.HEAD,
     )
-    Caretaker(default_root())
+    Caretaker(default_root(), uploads_folder())
     print(f"{fragments.TITLE}: {url}", flush=True)
     blocks.block_thread()

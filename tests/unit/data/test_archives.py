@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from whisper_tuner.data.archives import MAX_DEPTH, MAX_ENTRIES, is_junk, open_archive
+from whisper_tuner.data.entries import opened
 from whisper_tuner.errors import InputError
 
 
@@ -63,6 +64,9 @@ def test_junk_is_dropped(tmp_path: Path) -> None:
         "c:x.wav",
         "\\\\server\\x.wav",
         "a//x.wav",
+        ".",
+        " ",
+        "a/./x.wav",
         "d/" * (MAX_DEPTH + 1) + "x.wav",
         "n" * 256,
     ],
@@ -217,3 +221,20 @@ def test_names_without_the_unicode_flag(tmp_path: Path, names: list[str], encodi
     with open_archive(path, "a.zip") as archive:
         assert archive.names == names
         archive.extract(names[0], tmp_path / "out")
+
+
+def test_a_member_that_runs_into_the_directory(tmp_path: Path) -> None:
+    path = pack(tmp_path / "a.zip", {"x.wav": b"1" * 50})
+    data = bytearray(path.read_bytes())
+    entry = data.index(b"PK\x01\x02")
+    data[entry + 20 : entry + 24] = struct.pack("<I", 5000)  # packed size
+    path.write_bytes(data)
+    assert refusal(path) == "archive_overlap"
+
+
+def test_a_text_that_is_too_large_is_not_even_unpacked(tmp_path: Path) -> None:
+    path = pack(tmp_path / "a.zip", {"metadata.csv": b"a,b\n" * 30_000})
+    with opened([path], None) as entries, pytest.raises(InputError) as caught:
+        next(iter(entries)).read(100_000)
+    assert caught.value.code == "text_too_large"
+    assert not list(tmp_path.glob("**/member"))

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from whisper_tuner import cli, steps
+from whisper_tuner.config import TEMP_PREFIX
 from whisper_tuner.errors import RunError
 from whisper_tuner.runs import locks
-from whisper_tuner.runs.delete import DAY_S, HELD_NAME, sweep
+from whisper_tuner.runs.delete import DAY_S, DOWNLOADS_NAME, HELD_NAME, sweep
 from whisper_tuner.runs.events import EventWriter, StateChanged
 from whisper_tuner.runs.folder import Run, Spec
 from whisper_tuner.steps.checks import DATA_LOCK_NAME
@@ -131,3 +132,76 @@ def test_recordings_that_were_being_replaced_come_back(ended):
 
 def test_a_folder_that_is_not_there_has_nothing_left_behind(tmp_path):
     sweep(tmp_path / "nowhere")
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch) -> Path:
+    """A folder for temporary files, so that nobody else's are touched."""
+    folder = tmp_path / "temp"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    return folder
+
+
+def a_day_later(monkeypatch, days: float = 1.01) -> None:
+    then_s = time.time() + days * DAY_S
+    monkeypatch.setattr("whisper_tuner.runs.delete.time.time", lambda: then_s)
+
+
+def test_runs_that_never_got_recordings_go_after_a_day(ended, tmp_path, elsewhere, monkeypatch):
+    root = ended.dir.parent
+    empty, busy, waiting = Run.create(root), Run.create(root), Run.create(root)
+    (waiting.dataset_dir / "clips").mkdir(parents=True)  # recordings that nobody started yet
+    (root / "no-run").mkdir()
+    lock = locks.acquire(busy.dir / DATA_LOCK_NAME)
+    sweep(root)
+    assert empty.dir.exists()
+    a_day_later(monkeypatch, 0.9)
+    sweep(root)
+    assert empty.dir.exists()
+    a_day_later(monkeypatch)
+    sweep(root)
+    assert not empty.dir.exists()
+    assert busy.dir.exists() and waiting.dir.exists() and (root / "no-run").exists()
+    os.close(lock)
+    sweep(root)
+    assert not busy.dir.exists() and steps.has_dataset(ended)
+
+
+def test_uploads_and_temporary_folders_go_after_a_day(ended, tmp_path, elsewhere, monkeypatch):
+    uploads = tmp_path / "gradio"
+    for path in (
+        uploads / "0123abc" / "recordings.zip",
+        uploads / "tmpx1y2",
+        elsewhere / f"{TEMP_PREFIX}abc" / "member",
+        elsewhere / "tmp-of-others",
+        ended.dir / "exports" / ".0123.part",
+        ended.dir / "exports" / "adapter.zip",
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    kept = sorted(path for path in ended.dir.rglob("*") if path.suffix != ".part")
+    sweep(ended.dir.parent, uploads)
+    assert len(list(uploads.iterdir())) == 2 and len(list(elsewhere.iterdir())) == 2
+    a_day_later(monkeypatch)
+    sweep(ended.dir.parent)
+    assert len(list(uploads.iterdir())) == 2  # not said to be ours
+    sweep(ended.dir.parent, uploads)
+    assert list(uploads.iterdir()) == []
+    assert [path.name for path in elsewhere.iterdir()] == ["tmp-of-others"]
+    assert sorted(ended.dir.rglob("*")) == kept
+
+
+def test_downloads_nobody_came_back_for_go_after_a_week(ended, elsewhere, monkeypatch):
+    downloads = ended.dir.parent / DOWNLOADS_NAME
+    for name in ("left", "held"):
+        (downloads / name).mkdir(parents=True)
+        (downloads / name / "it.tar.gz.part").write_bytes(b"x")
+    lock = locks.acquire(downloads / "held" / HELD_NAME)
+    a_day_later(monkeypatch, 6.9)
+    sweep(ended.dir.parent)
+    assert len(list(downloads.iterdir())) == 2
+    a_day_later(monkeypatch, 7.1)
+    sweep(ended.dir.parent)
+    assert [path.name for path in downloads.iterdir()] == ["held"]
+    os.close(lock)
