@@ -33,9 +33,9 @@ class Caretaker:
 
 
 def look_after_all(root: Path) -> None:
-    for path in root.glob("*/run.json"):
+    for path in [*root.glob("*/run.json"), *root.glob("*/alignment/task.json")]:
         try:
-            look_after(Run(path.parent))
+            look_after(Run(root / path.relative_to(root).parts[0]))
         except Exception:  # a run that cannot be read, or is being deleted: the others count too
             traceback.print_exc()
 

@@ -6,6 +6,12 @@ Each takes a run folder, does one step of the job, and leaves its result in the 
 """
 
 from whisper_tuner.restore import restore
+from whisper_tuner.steps.alignment import (
+    AlignedSource,
+    align,
+    aligning_base,
+    resume_alignment,
+)
 from whisper_tuner.steps.checks import has_dataset
 from whisper_tuner.steps.recordings import (
     EXAMPLE_DIR,
@@ -26,10 +32,13 @@ from whisper_tuner.steps.training import again, compare, further, plan, resume, 
 __all__ = [
     "EXAMPLE_DIR",
     "EXAMPLE_LANGUAGE",
+    "AlignedSource",
     "Deleted",
     "add",
     "add_common_voice",
     "again",
+    "align",
+    "aligning_base",
     "compare",
     "delete",
     "download",
@@ -44,6 +53,7 @@ __all__ = [
     "push",
     "restore",
     "resume",
+    "resume_alignment",
     "tiers",
     "train",
     "undo_fixes",
