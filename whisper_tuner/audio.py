@@ -87,6 +87,15 @@ def stream(path: Path, name: str | None = None) -> Iterator[np.ndarray]:
             raise AudioError("audio_undecodable", file=name) from error
 
 
+def claimed_s(path: Path) -> float:
+    """How many seconds a file says it lasts; 0 when it does not say, or cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return _open(file)[1]
+    except (OSError, *DECODER_ERRORS):
+        return 0.0
+
+
 def write_flac(path: Path, samples: np.ndarray) -> None:
     """Write `samples` (float32 in [-1, 1], shape = (n_samples,), 16 kHz) as 16-bit FLAC."""
     soundfile.write(path, to_pcm(samples), SAMPLE_RATE, format="FLAC", subtype="PCM_16")

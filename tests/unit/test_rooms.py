@@ -14,6 +14,7 @@ MAY_USE_TORCH = {
     "model.window",
     "model.features",
     "alignment.hearing",
+    "alignment.stage",
 }  # and all of training, evaluation
 ROOMS = {  # room → our rooms it may import; steps, narrate and cli may use what the page may
     "errors": {"locales"},

@@ -9,9 +9,13 @@ import io
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import soundfile
 
 from whisper_tuner.alignment import task
 from whisper_tuner.alignment.align import Piece
+from whisper_tuner.audio import SAMPLE_RATE
 from whisper_tuner.data.cutting import Segment
 from whisper_tuner.data.encodings import decode_text
 from whisper_tuner.data.pieces import clock
@@ -25,7 +29,6 @@ YES, NO = (
     ("yes", "y", "1", "true", "x", "ja", "oui", "si", "sí", "是"),
     ("no", "n", "0", "false", ""),
 )
-MAX_CSV_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,15 @@ def keep_sure(run: Run) -> int:
         ]
         _write(run, rows)
         return sum(row.keep for row in rows)
+
+
+def sound(run: Run, row: Row) -> bytes:
+    """A row's stretch of the recording as a WAV file."""
+    path, out = task.sound_path(run), io.BytesIO()
+    first, last = round(row.start_s * SAMPLE_RATE), round(row.end_s * SAMPLE_RATE)
+    samples = soundfile.read(path, start=first, stop=last, dtype="int16")[0]
+    soundfile.write(out, samples, SAMPLE_RATE, format="WAV", subtype="PCM_16")
+    return out.getvalue()
 
 
 def segments(run: Run) -> Iterator[Segment]:
@@ -195,7 +207,7 @@ def _number(text: str) -> float:
     return float(text.strip().replace(",", "."))  # as a German Excel writes it
 
 
-def _path(run: Run):  # noqa: ANN202
+def _path(run: Run) -> Path:
     return task.folder(run) / "review.json"
 
 

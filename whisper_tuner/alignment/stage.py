@@ -6,7 +6,9 @@ the rest. The recording is never in memory as a whole.
 
 from pathlib import Path
 
+import numpy as np
 import soundfile
+from transformers import WhisperForConditionalGeneration, WhisperProcessor
 
 from whisper_tuner.alignment import review, task
 from whisper_tuner.alignment.align import align as align_heard
@@ -71,9 +73,9 @@ def decode(run: Run, name: str) -> float:
 def _hear(
     batch: list[tuple[float, float]],
     path: Path,
-    speech,  # noqa: ANN001
-    model,  # noqa: ANN001
-    processor,  # noqa: ANN001
+    speech: np.ndarray,
+    model: WhisperForConditionalGeneration,
+    processor: WhisperProcessor,
     precision: str,
 ) -> list[Window]:
     audios, spoken = [], []

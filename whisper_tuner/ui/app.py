@@ -97,7 +97,7 @@ class PageView:
                     if name == "train":
                         self.delete = DeleteCorner(page)
         _, self.train, self.compare, _ = parts
-        self.parts = (*parts, self.delete, self.menu, parts[0].fetch)
+        self.parts = (*parts, self.delete, self.menu, parts[0].fetch, parts[0].align)
         self.seen = gr.State("")
         self.inputs = [page.lang, page.run_id, *(i for part in self.parts for i in part.inputs)]
         self.outputs = [page.timer, self.problem, *self.tabs.values()]

@@ -13,6 +13,7 @@ from whisper_tuner.locales import text
 from whisper_tuner.runs.folder import Run
 from whisper_tuner.ui import fragments, views
 from whisper_tuner.ui.add_to import ADD, ANEW, can_be_added_to, run_to_add_to
+from whisper_tuner.ui.align_corner import AlignCorner
 from whisper_tuner.ui.archive_tab import ArchiveTab
 from whisper_tuner.ui.clips_table import ClipsTable, table
 from whisper_tuner.ui.doctor_corner import DoctorCorner
@@ -57,6 +58,7 @@ class DataStep:
                 )
                 self.table_corner = TableCorner(page)
                 self.tiers = TierCorner(page, self.files)
+                self.align = AlignCorner(page)
                 self.check = gr.Button(label("page_check_button"), variant="primary")
             with gr.Tab(label("page_cv_tab")) as archive_tab:
                 self.archive_tab = ArchiveTab(page, self.fetch, N_TRAIN_CLIPS, N_TEST_CLIPS)
@@ -124,6 +126,7 @@ class DataStep:
         self.restore.wire(then_redraw, self.archive_tab.archive)
         self.doctor.wire(then_redraw)
         self.tiers.wire()
+        self.align.wire(then_redraw, self.files, self.where, made)
         self.table.wire()
         self.forward.click(lambda: gr.Tabs(selected="train"), None, page.steps, **QUIET)
 
