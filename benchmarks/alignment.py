@@ -15,7 +15,6 @@ import statistics
 import sys
 import tempfile
 import time
-from itertools import pairwise
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -66,6 +65,9 @@ def measure(folder: Path, language: str, base: str, n_clips: int, scratch: Path)
         "median_boundary_error_s": round(
             statistics.median(error for error in errors if error is not None), 3
         ),
+        "boundary_error_95_percent_s": round(
+            sorted(error for error in errors if error is not None)[int(0.95 * len(errors)) - 1], 3
+        ),
         "share_of_text": round(
             sum(len(row.text) for row in clips) / len(text.read_text(encoding="utf-8")), 4
         ),
@@ -95,18 +97,21 @@ def right(row: review.Row, spoken: list[Spoken], language: str) -> bool:
 
 
 def boundary_errors(clips: list[review.Row], spoken: list[Spoken]) -> list[float | None]:
-    """Of every cut, how far it lies from the middle of the silence between two source clips; None
-    for one within a source clip, where no cut is known.
+    """Of every cut, how far a clip begins before (or behind) the first voice that it should have,
+    or ends behind (or before) the last; None for a cut within a source clip, where none is known.
     """
-    gaps = [(one.end_s, two.start_s) for one, two in pairwise(spoken)]
-    first, last = spoken[0], spoken[-1]
-    gaps = [(0.0, first.start_s), *gaps, (last.end_s, last.sound_end_s)]
     errors: list[float | None] = []
     for row in clips:
-        for cut_s in (row.start_s, row.end_s):
-            near = [gap for gap in gaps if gap[0] - WORD_S <= cut_s <= gap[1] + WORD_S]
-            off_s = [abs(cut_s - (start_s + end_s) / 2) for start_s, end_s in near]
-            errors.append(min(off_s) if off_s else None)
+        for cut_s, edges in (
+            (row.start_s, [part.start_s for part in spoken]),
+            (row.end_s, [part.end_s for part in spoken]),
+        ):
+            is_within = any(
+                min(part.voice_s(0, cut_s), part.voice_s(cut_s, part.end_s)) >= WORD_S
+                for part in spoken
+                if part.start_s < cut_s < part.end_s
+            )
+            errors.append(None if is_within else min(abs(cut_s - edge_s) for edge_s in edges))
     return errors
 
 

@@ -10,10 +10,16 @@ from itertools import pairwise
 import numpy as np
 
 from whisper_tuner.alignment.cuts import Span, spans
-from whisper_tuner.alignment.letters import Letters, Window, heard_letters
+from whisper_tuner.alignment.letters import (
+    Followed,
+    Letters,
+    Window,
+    heard_letters,
+    window_letters,
+)
 from whisper_tuner.alignment.matching import match
 from whisper_tuner.alignment.pauses import Pause, pauses, windows
-from whisper_tuner.alignment.stretches import TIMES, Track, stretches, track
+from whisper_tuner.alignment.stretches import TIMES, Track, stretches, taught, track, unheard
 from whisper_tuner.alignment.words import Word, joined, words
 from whisper_tuner.audio import MAX_CLIP_S
 
@@ -41,28 +47,63 @@ class Piece:
         return self.end_s > self.start_s
 
 
-def align(
-    text: str, heard: Sequence[Window], speech: np.ndarray, duration_s: float, language: str
-) -> list[Piece]:
-    """The pieces in the order of the text. `speech`: `pauses.is_speech` of the recording."""
+@dataclass(frozen=True)
+class Matched:
+    """A text and a recording after they were matched letter by letter."""
+
+    words: list[Word]
+    starts: np.ndarray  # the first letter of each word and, last, how many letters there are
+    said: Letters
+    track: Track
+    speech: np.ndarray
+    language: str
+
+
+def matched(text: str, heard: Sequence[Window], speech: np.ndarray, language: str) -> Matched:
+    """`speech`: `pauses.is_speech` of the recording."""
     listed = words(text, language)
     starts = np.cumsum([0, *(len(word.letters) for word in listed)])
     letters = "".join(word.letters for word in listed)
     said = heard_letters(heard, speech, language)
     found = track(match(letters, said.letters), letters, said, speech)
+    return Matched(listed, starts, said, found, speech, language)
+
+
+def doubtful(found: Matched) -> list[Followed]:
+    """Words that seem to be said and were not heard, to be followed with the text in hand: windows
+    with the text that a base is to be told, still without times.
+    """
+    return [
+        Followed(first, end, Window(start_s, end_s, joined(found.words[first:end]), []))
+        for first, end, start_s, end_s in unheard(found.track, found.starts)
+    ]
+
+
+def align(found: Matched, duration_s: float, followed: Sequence[Followed] = ()) -> list[Piece]:
+    """The pieces in the order of the text. `followed`: what `doubtful` named, with times."""
+    listed, starts, said = found.words, found.starts, found.said
+    told = [
+        (part.first, part.end, window_letters(part.window, found.speech, found.language)[1])
+        for part in followed
+        if part.window.times
+    ]
+    whole = [row for row in told if len(row[2]) == starts[row[1]] - starts[row[0]]]
+    track_found = taught(found.track, starts, whole)
+    speech = found.speech
+    n_letters = int(starts[-1])
     gaps = pauses(speech)
     clips = [
         clip
-        for stretch in stretches(found, len(letters), duration_s)
+        for stretch in stretches(track_found, n_letters, duration_s)
         if stretch.is_both
-        for clip in spans(stretch, found, listed, starts, gaps)
+        for clip in spans(stretch, track_found, listed, starts, gaps)
     ]
-    agreements = [_agreement(clip, found, starts, said) for clip in clips]
+    agreements = [_agreement(clip, track_found, starts, said) for clip in clips]
     usual = float(np.median(agreements)) if agreements else 0.0
     ends = Span(0, 0, 0.0, 0.0, 1.0), Span(len(listed), 0, duration_s, 0.0, 1.0)
     pieces: list[Piece] = []
     for i, (before, clip) in enumerate(pairwise([ends[0], *clips, ends[1]])):
-        pieces += _between(before, clip, listed, starts, found, gaps)
+        pieces += _between(before, clip, listed, starts, track_found, gaps)
         if i < len(clips):
             confidence = _confidence(clip.sure, agreements[i], usual)
             piece_text = joined(listed[clip.first : clip.end])

@@ -16,12 +16,12 @@ from transformers import WhisperForConditionalGeneration, WhisperProcessor
 
 from whisper_tuner.audio import SAMPLE_RATE
 from whisper_tuner.evaluation.transcribe import MAX_TOKENS, transcribe_arrays
-from whisper_tuner.model.frames import FULL_POSITIONS
+from whisper_tuner.model.features import clip_features
+from whisper_tuner.model.frames import FULL_FRAMES, FULL_POSITIONS
 from whisper_tuner.model.load import autocast
 
 POSITIONS_PER_S = FULL_POSITIONS / 30  # of the encoder
 MEDIAN_WIDTH = 7  # positions, as in timing.py
-N_SPECIALS = 4  # before the text: start, language, task, no timestamps
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +47,52 @@ def hear(
         texts = transcribe_arrays(model, processor, audios, precision)
     finally:
         hook.remove()
-    tokenizer, weight = processor.tokenizer, model.get_encoder().conv1.weight
+    return [
+        Heard(text, _times(model, processor, states, audio, text, precision) if text else [])
+        for audio, text, states in zip(audios, texts, encoded[0].split(1), strict=True)
+    ]
+
+
+def follow(
+    model: WhisperForConditionalGeneration,
+    processor: WhisperProcessor,
+    audio: np.ndarray,
+    text: str,
+    precision: str,
+) -> list[tuple[int, float]]:
+    """When a text is said that is known: the `times` of `Heard`; empty where it cannot be."""
+    weight = model.get_encoder().conv1.weight
+    features = clip_features(processor, [audio], FULL_FRAMES, weight)
+    with torch.inference_mode(), autocast(weight.device, precision):
+        states = model.get_encoder()(features).last_hidden_state
+    return _times(model, processor, states, audio, text, precision)
+
+
+def _times(
+    model: WhisperForConditionalGeneration,
+    processor: WhisperProcessor,
+    states: torch.Tensor,
+    audio: np.ndarray,
+    text: str,
+    precision: str,
+) -> list[tuple[int, float]]:
+    """`states`: of the encoder, shape (1, 1500, d_model)."""
+    tokenizer = processor.tokenizer
     start = [model.config.decoder_start_token_id, *tokenizer.prefix_tokens[1:]]
-    states, heard = encoded[0], []
-    for i, text in enumerate(texts):
-        tokens = tokenizer(f" {text}", add_special_tokens=False, return_offsets_mapping=True)
-        room = MAX_TOKENS - N_SPECIALS - 1
-        ids, offsets = tokens["input_ids"][:room], tokens["offset_mapping"][:room]
-        row = torch.tensor([[*start, *ids, tokenizer.eos_token_id]], device=weight.device)
-        n_positions = min(FULL_POSITIONS, int(len(audios[i]) / SAMPLE_RATE * POSITIONS_PER_S))
-        if not ids or n_positions < len(ids):
-            heard.append(Heard(text if ids else "", []))
-            continue
-        with torch.inference_mode(), autocast(weight.device, precision):
-            attention = _attention(model, row, states[i : i + 1], n_positions)
-        begun = _warp(attention[len(start) - 1 : -1]) / POSITIONS_PER_S
-        ends = [max(0, end - 1) for _, end in offsets]  # without the space that was put before
-        said = list(zip([0, *ends], begun.tolist(), strict=True))
-        rising = [pair for pair, (n, _) in pairwise([*said, (len(text) + 1, 0)]) if n > pair[0]]
-        heard.append(Heard(text, [(n, round(time_s, 2)) for n, time_s in rising]))
-    return heard
+    tokens = tokenizer(f" {text}", add_special_tokens=False, return_offsets_mapping=True)
+    room = MAX_TOKENS - len(start) - 1
+    ids, offsets = tokens["input_ids"][:room], tokens["offset_mapping"][:room]
+    n_positions = min(FULL_POSITIONS, int(len(audio) / SAMPLE_RATE * POSITIONS_PER_S))
+    if not ids or n_positions < len(ids):
+        return []
+    row = torch.tensor([[*start, *ids, tokenizer.eos_token_id]], device=states.device)
+    with torch.inference_mode(), autocast(states.device, precision):
+        attention = _attention(model, row, states, n_positions)
+    begun_s = _warp(attention[len(start) - 1 : -1]) / POSITIONS_PER_S
+    ends = [max(0, end - 1) for _, end in offsets]  # without the space that was put before
+    said = list(zip([0, *ends], begun_s.tolist(), strict=True))
+    rising = [pair for pair, (n, _) in pairwise([*said, (len(text) + 1, 0)]) if n > pair[0]]
+    return [(n, round(time_s, 2)) for n, time_s in rising]
 
 
 def _attention(

@@ -31,17 +31,30 @@ class Letters:
     times_s: np.ndarray
 
 
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """Words `first` up to `end` of the text, which a base was told, and when it found them said."""
+
+    first: int
+    end: int
+    window: Window
+
+
 def heard_letters(windows: Sequence[Window], speech: np.ndarray, language: str) -> Letters:
     """`speech`: `pauses.is_speech` of the whole recording, by which letters without a time of their
     own are spread over their window.
     """
     letters, times_s = "", [np.zeros(0)]
     for window in windows:
-        row, places = _places(window.text, language)
-        if row:
-            times_s.append(_times(window, places, speech))
-            letters += row
+        row, row_times_s = window_letters(window, speech, language)
+        times_s.append(row_times_s)
+        letters += row
     return Letters(letters, np.maximum.accumulate(np.concatenate(times_s)))
+
+
+def window_letters(window: Window, speech: np.ndarray, language: str) -> tuple[str, np.ndarray]:
+    row, places = _places(window.text, language)
+    return row, _times(window, places, speech) if row else np.zeros(0)
 
 
 def _places(text: str, language: str) -> tuple[str, np.ndarray]:

@@ -4,6 +4,7 @@ What was heard is kept in the run folder at once: whoever goes on after a stop o
 the rest. The recording is never in memory as a whole.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from transformers import WhisperForConditionalGeneration, WhisperProcessor
 
 from whisper_tuner.alignment import review, task
 from whisper_tuner.alignment.align import align as align_heard
-from whisper_tuner.alignment.hearing import hear
+from whisper_tuner.alignment.align import doubtful, matched
+from whisper_tuner.alignment.hearing import follow, hear
 from whisper_tuner.alignment.letters import Window
 from whisper_tuner.alignment.pauses import HOP_S, is_speech, levels, pauses, windows
 from whisper_tuner.audio import SAMPLE_RATE
@@ -51,7 +53,15 @@ def align(context: WorkerContext) -> None:
         task.add_heard(run, new)
         heard += new
         context.progress("stage_aligning", len(heard), len(parts))
-    pieces = align_heard(asked.text, heard, speech, duration_s, asked.language)
+    found = matched(asked.text, heard, speech, asked.language)
+    followed = []
+    for part in doubtful(found):
+        context.check_stop()
+        window = part.window
+        audio = _sound(task.sound_path(run), window.start_s, window.end_s)
+        times = follow(model, processor, audio, window.text, asked.precision)
+        followed.append(replace(part, window=replace(window, times=times)))
+    pieces = align_heard(found, duration_s, followed)
     rows = review.begin(run, pieces)
     clips = [row for row in rows if row.is_sound and row.text]
     n_sure = sum(row.keep for row in clips)
@@ -81,8 +91,7 @@ def _hear(
     audios, spoken = [], []
     for i, (start_s, end_s) in enumerate(batch):
         if speech[round(start_s / HOP_S) : round(end_s / HOP_S)].sum() * HOP_S >= LEAST_SPEECH_S:
-            first, last = round(start_s * SAMPLE_RATE), round(end_s * SAMPLE_RATE)
-            audios.append(soundfile.read(path, start=first, stop=last, dtype="float32")[0])
+            audios.append(_sound(path, start_s, end_s))
             spoken.append(i)
     heard = dict(
         zip(spoken, hear(model, processor, audios, precision) if audios else [], strict=True)
@@ -91,3 +100,8 @@ def _hear(
         Window(*times, heard[i].text, heard[i].times) if i in heard else Window(*times, "", [])
         for i, times in enumerate(batch)
     ]
+
+
+def _sound(path: Path, start_s: float, end_s: float) -> np.ndarray:
+    first, last = round(start_s * SAMPLE_RATE), round(end_s * SAMPLE_RATE)
+    return soundfile.read(path, start=first, stop=last, dtype="float32")[0]

@@ -1,18 +1,21 @@
 """Which parts of text and recording belong together, and what is only in one of them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from whisper_tuner.alignment.letters import Letters
 from whisper_tuner.alignment.matching import UNHEARD
 from whisper_tuner.alignment.pauses import HOP_S
+from whisper_tuner.audio import MAX_CLIP_S
 
 FREE = 30  # letters: so few may be missing without being called unspoken
 DIGIT = 6  # letters, when it is spoken
 TIMES = 2.0  # as many letters as fit into the time, or fewer than half
 NEIGHBOURS = 12  # letters on either side of one
+UNHEARD_LETTERS = 12  # in a row: as many may be misheard in any window
+KNOWN = 3  # words
 LEAST_SAME = 0.3  # of the letters around one that is believed
 
 
@@ -68,6 +71,45 @@ def track(matched: np.ndarray, text: str, heard: Letters, speech: np.ndarray) ->
     n_same = np.convolve(same, kernel)[NEIGHBOURS : NEIGHBOURS + len(same)]
     kept = n_same >= LEAST_SAME * n_near
     return Track(places[kept], heard.times_s[others[kept]], same[kept], spoken_s, rate, digits)
+
+
+def unheard(found: Track, starts: np.ndarray) -> Iterator[tuple[int, int, float, float]]:
+    """Words that seem to be said and were not heard, with `KNOWN` words on either side that were:
+    first and end word, and from when to when. `starts`: the first letter of each word.
+    """
+    places, times_s = found.places, found.times_s
+    for k in np.flatnonzero(np.diff(places) > UNHEARD_LETTERS):
+        n_text = places[k + 1] - places[k]
+        n_sound = found.rate * found.speech_between(times_s[k], times_s[k + 1])
+        if n_text > TIMES * n_sound + FREE or n_sound > TIMES * n_text + FREE:
+            continue
+        first = max(0, int(np.searchsorted(starts, places[k])) - KNOWN)
+        end = min(len(starts) - 1, int(np.searchsorted(starts, places[k + 1])) + KNOWN)
+        one, two = np.searchsorted(places, [starts[first], starts[end]])
+        start_s, end_s = times_s[one], times_s[min(two, len(times_s)) - 1]
+        if end_s - start_s < MAX_CLIP_S - 1:
+            yield first, end, float(start_s), float(end_s)
+
+
+def taught(found: Track, starts: np.ndarray, followed: list[tuple[int, int, np.ndarray]]) -> Track:
+    """The same where words were followed, as what they are: not heard, but known in time.
+
+    `followed`: first and end word, and the time of each of their letters.
+    """
+    for first, end, letters_s in followed:
+        one, two = np.searchsorted(found.places, [starts[first], starts[end]])
+        inside = found.places[one:two]
+        same = np.zeros(len(letters_s), bool)
+        same[inside - starts[first]] = found.same[one:two]
+        rows = (
+            (found.places, np.arange(starts[first], starts[end])),
+            (found.times_s, letters_s),
+            (found.same, same),
+        )
+        merged = [np.concatenate([old[:one], new, old[two:]]) for old, new in rows]
+        times_s = np.maximum.accumulate(merged[1])
+        found = replace(found, places=merged[0], times_s=times_s, same=merged[2])
+    return found
 
 
 def stretches(found: Track, n_letters: int, duration_s: float) -> Iterator[Stretch]:

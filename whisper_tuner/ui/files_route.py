@@ -1,4 +1,4 @@
-"""Addresses beside Gradio's: the sound of a clip, kept or in review; adapter and recordings as a ZIP.
+"""Addresses beside Gradio's: the sound of a clip, kept or in review; adapter, recordings as a ZIP.
 
 All need the id of a run, which cannot be guessed, and give out nothing but what is named here.
 Gradio's own file serving would copy every file into a cache that is open to all visitors.

@@ -3,13 +3,13 @@
 import pytest
 
 from tests.unit.alignment.heard import Told, sentences
-from whisper_tuner.alignment.align import Piece, align
+from whisper_tuner.alignment.align import Piece, align, matched
 from whisper_tuner.alignment.review import SURE
 
 
 def aligned(told: Told, text: str, language: str = "it") -> list[Piece]:
     told.close()
-    return align(text, told.windows, told.levels(), told.now_s, language)
+    return align(matched(text, told.windows, told.levels(), language), told.now_s)
 
 
 def right_text(told: Told, piece: Piece) -> str:
@@ -89,4 +89,4 @@ def test_languages_without_spaces_are_cut_between_characters():
 
 
 def test_no_recording_and_nothing_heard():
-    assert align("Ciao.", [], Told().levels(), 0.0, "it") == [Piece(0.0, 0.0, "Ciao.", 0.0)]
+    assert aligned(Told(), "Ciao.") == [Piece(0.0, 0.0, "Ciao.", 0.0)]
