@@ -48,6 +48,7 @@ def measure(folder: Path, language: str, base: str, n_clips: int, scratch: Path)
     is_right = [right(row, spoken, language) for row in clips]
     sure = [ok for ok, row in zip(is_right, clips, strict=True) if row.keep]
     errors = boundary_errors(clips, spoken)
+    known = sorted(error for error in errors if error is not None)
     return {
         "recording": folder.name,
         "base": task.read(run).base,
@@ -61,13 +62,9 @@ def measure(folder: Path, language: str, base: str, n_clips: int, scratch: Path)
         "mean_clip_s": round(statistics.fmean(row.end_s - row.start_s for row in clips), 2),
         "longest_clip_s": round(max(row.end_s - row.start_s for row in clips), 2),
         "cuts": len(errors),
-        "cuts_within_a_source_clip": sum(error is None for error in errors),
-        "median_boundary_error_s": round(
-            statistics.median(error for error in errors if error is not None), 3
-        ),
-        "boundary_error_95_percent_s": round(
-            sorted(error for error in errors if error is not None)[int(0.95 * len(errors)) - 1], 3
-        ),
+        "cuts_within_a_source_clip": len(errors) - len(known),
+        "median_boundary_error_s": round(statistics.median(known), 3),
+        "boundary_error_95_percent_s": round(known[int(0.95 * len(known))], 3),
         "share_of_text": round(
             sum(len(row.text) for row in clips) / len(text.read_text(encoding="utf-8")), 4
         ),

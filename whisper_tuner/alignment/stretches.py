@@ -10,12 +10,14 @@ from whisper_tuner.alignment.matching import UNHEARD
 from whisper_tuner.alignment.pauses import HOP_S
 from whisper_tuner.audio import MAX_CLIP_S
 
-FREE = 30  # letters: so few may be missing without being called unspoken
+FREE = 40  # letters: so few may be missing without being called unspoken
 DIGIT = 6  # letters, when it is spoken
 TIMES = 2.0  # as many letters as fit into the time, or fewer than half
 NEIGHBOURS = 12  # letters on either side of one
 UNHEARD_LETTERS = 12  # in a row: as many may be misheard in any window
 KNOWN = 3  # words
+FAR_S = 1.5  # of speech between two letters
+LEAST_RUN = 15  # letters that are aligned without such a gap
 LEAST_SAME = 0.3  # of the letters around one that is believed
 
 
@@ -70,23 +72,39 @@ def track(matched: np.ndarray, text: str, heard: Letters, speech: np.ndarray) ->
     n_near = np.convolve(np.ones(len(same)), kernel)[NEIGHBOURS : NEIGHBOURS + len(same)]
     n_same = np.convolve(same, kernel)[NEIGHBOURS : NEIGHBOURS + len(same)]
     kept = n_same >= LEAST_SAME * n_near
-    return Track(places[kept], heard.times_s[others[kept]], same[kept], spoken_s, rate, digits)
+    found = Track(places[kept], heard.times_s[others[kept]], same[kept], spoken_s, rate, digits)
+    alone = _alone(found)
+    return replace(
+        found, places=found.places[~alone], times_s=found.times_s[~alone], same=found.same[~alone]
+    )
+
+
+def _alone(found: Track) -> np.ndarray:
+    """Which aligned letters are chance likenesses: few in a row, with long gaps around them."""
+    at = np.clip(found.times_s / HOP_S, 0, len(found.spoken_s) - 1).astype(int)
+    is_far = (np.diff(found.places) > UNHEARD_LETTERS) | (np.diff(found.spoken_s[at]) > FAR_S)
+    run = np.concatenate([[0], np.cumsum(is_far)]) if len(at) else np.zeros(0, int)
+    return np.bincount(run, minlength=1)[run] < LEAST_RUN
 
 
 def unheard(found: Track, starts: np.ndarray) -> Iterator[tuple[int, int, float, float]]:
     """Words that seem to be said and were not heard, with `KNOWN` words on either side that were:
-    first and end word, and from when to when. `starts`: the first letter of each word.
+    first and end word, and from when to when. `starts`: the first letter of each word and, last,
+    their number.
     """
-    places, times_s = found.places, found.times_s
+    n_words, duration_s = len(starts) - 1, (len(found.spoken_s) - 1) * HOP_S
+    places = np.concatenate([[-1], found.places, [starts[-1]]])
+    times_s = np.concatenate([[0.0], found.times_s, [duration_s]])
     for k in np.flatnonzero(np.diff(places) > UNHEARD_LETTERS):
         n_text = places[k + 1] - places[k]
         n_sound = found.rate * found.speech_between(times_s[k], times_s[k + 1])
         if n_text > TIMES * n_sound + FREE or n_sound > TIMES * n_text + FREE:
             continue
         first = max(0, int(np.searchsorted(starts, places[k])) - KNOWN)
-        end = min(len(starts) - 1, int(np.searchsorted(starts, places[k + 1])) + KNOWN)
+        end = min(n_words, int(np.searchsorted(starts, places[k + 1])) + KNOWN)
         one, two = np.searchsorted(places, [starts[first], starts[end]])
-        start_s, end_s = times_s[one], times_s[min(two, len(times_s)) - 1]
+        start_s = times_s[one] if first else 0.0
+        end_s = times_s[two - 1] if end < n_words else duration_s
         if end_s - start_s < MAX_CLIP_S - 1:
             yield first, end, float(start_s), float(end_s)
 
