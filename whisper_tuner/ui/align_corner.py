@@ -39,8 +39,8 @@ POLL_S = 2.0
 
 
 class AlignCorner:
-    def __init__(self, page: Page) -> None:
-        self.page = page
+    def __init__(self, page: Page, files: gr.File, where: gr.Radio) -> None:
+        self.page, self.files, self.where = page, files, where
         self.id = browser_state("alignment")
         self.timer = gr.Timer(POLL_S, active=False)
         with gr.Column(visible=False, elem_id="align") as self.room:
@@ -117,8 +117,8 @@ class AlignCorner:
         hidden = {part: gr.update(visible=False) for part in (self.text, self.keep, self.drop)}
         return {self.chosen: None, self.player: "", **hidden}
 
-    def wire(self, then_redraw: Redraw, files: gr.File, where: gr.Radio, made: list) -> None:
-        page = self.page
+    def wire(self, then_redraw: Redraw) -> None:
+        page, files = self.page, self.files
         known = [page.lang, self.id]
         drawn = [part for part in self.outputs if part is not self.language]
         said = [self.room, self.found]
@@ -134,7 +134,8 @@ class AlignCorner:
         self.keep.click(self.decide_keep, decided, drawn, **QUIET)
         self.drop.click(self.decide_drop, decided, drawn, **QUIET)
         self.keep_sure.click(self.keep_all_sure, known, drawn, **PRIVATE)
-        given = [*known, page.run_id, where]
+        given = [*known, page.run_id, self.where]
+        made = [self.told, page.run_id, page.spoken]
         then_redraw(self.use.click(self.use_clips, given, made, concurrency_limit=2, **PRIVATE))
 
     def look(self, lang: str, files: list[str] | None) -> tuple:

@@ -58,7 +58,7 @@ class DataStep:
                 )
                 self.table_corner = TableCorner(page)
                 self.tiers = TierCorner(page, self.files)
-                self.align = AlignCorner(page)
+                self.align = AlignCorner(page, self.files, self.where)
                 self.check = gr.Button(label("page_check_button"), variant="primary")
             with gr.Tab(label("page_cv_tab")) as archive_tab:
                 self.archive_tab = ArchiveTab(page, self.fetch, N_TRAIN_CLIPS, N_TEST_CLIPS)
@@ -126,7 +126,6 @@ class DataStep:
         self.restore.wire(then_redraw, self.archive_tab.archive)
         self.doctor.wire(then_redraw)
         self.tiers.wire()
-        self.align.wire(then_redraw, self.files, self.where, made)
         self.table.wire()
         self.forward.click(lambda: gr.Tabs(selected="train"), None, page.steps, **QUIET)
 
