@@ -28,6 +28,7 @@ STAGES = {
     "train_devices": "whisper_tuner.training.devices:train",
     "compare": "whisper_tuner.evaluation.stage:compare",
     "listen": "whisper_tuner.evaluation.listen:listen",
+    "align": "whisper_tuner.alignment.stage:align",
     "tryout": "whisper_tuner.evaluation.tryout:serve",
 }
 RANK = "rank"  # what `accelerate launch` is given for a stage
@@ -64,7 +65,7 @@ def failure(error: BaseException, run: Run) -> Failed:
         return Failed("out_of_memory_host")
     if isinstance(error, OSError) and disk.is_no_room(error):
         return Failed("disk_full")
-    if not is_complete(run.dataset_dir):
+    if run.spec_path.exists() and not is_complete(run.dataset_dir):
         return Failed("dataset_vanished")
     return Failed("worker_failed")
 

@@ -9,7 +9,13 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "whisper_tuner"
 HEAVY = {"torch", "transformers", "peft", "bitsandbytes", "accelerate"}
-MAY_USE_TORCH = {"model.load", "model.window", "model.features"}  # and all of training, evaluation
+MAY_USE_TORCH = {
+    "model.load",
+    "model.window",
+    "model.features",
+    "alignment.hearing",
+    "alignment.stage",
+}  # and all of training, evaluation
 ROOMS = {  # room → our rooms it may import; steps, narrate and cli may use what the page may
     "errors": {"locales"},
     "config": {"errors"},
@@ -22,6 +28,7 @@ ROOMS = {  # room → our rooms it may import; steps, narrate and cli may use wh
     "model": {"audio", "config", "errors"},
     "training": {"model", "data", "audio", "runs", "evaluation", "config", "errors"},
     "evaluation": {"model", "data", "audio", "decoder", "runs", "config", "errors"},
+    "alignment": {"evaluation", "model", "data", "audio", "decoder", "runs", "config", "errors"},
     "publish": {"data", "runs", "config", "errors", "model.languages", "evaluation.normalize"}
     | {"__version__"},
 }

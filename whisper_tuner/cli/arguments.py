@@ -6,11 +6,13 @@ from pathlib import Path
 
 from whisper_tuner import __version__
 from whisper_tuner.cli import commands, keeping
+from whisper_tuner.cli.aligning import align
 from whisper_tuner.cli.doctor import check, export_data
 from whisper_tuner.cli.further import further
 from whisper_tuner.cli.reading import reading_arguments
 from whisper_tuner.cli.sources import KEY_VARIABLE, catalogue, look, prompts
 from whisper_tuner.config import METRICS, PRECISIONS, WINDOWS, LoraSettings, TrainConfig
+from whisper_tuner.data.encodings import ENCODINGS
 from whisper_tuner.data.fixes import FIXES
 from whisper_tuner.model.catalogue import BASE_MODELS
 
@@ -39,6 +41,10 @@ def parser() -> argparse.ArgumentParser:
     _source_arguments(sub)
 
     _listing_commands(command)
+
+    _align_arguments(
+        command("align", align, "cut a long recording by its full text into clips to review")
+    )
 
     sub = command("check", check, "say what is worth a look in a run's recordings, and fix it")
     sub.add_argument("run", help="a run's id or folder")
@@ -141,6 +147,28 @@ def _listing_commands(command: Callable[[str, Command, str], argparse.ArgumentPa
     )
 
 
+def _align_arguments(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("recording", type=Path, nargs="?", help="audio or video, up to 12 hours")
+    sub.add_argument("text", type=Path, nargs="?", help="what is said in it: .txt or .docx")
+    sub.add_argument("--language", help="language code, such as it, sw or yue")
+    sub.add_argument(
+        "--base",
+        choices=BASE_MODELS,
+        metavar="ID",
+        help="the model that listens; default: openai/whisper-base without a GPU",
+    )
+    sub.add_argument(
+        "--encoding", choices=ENCODINGS, metavar="NAME", help="of a .txt that is not Unicode"
+    )
+    sub.add_argument(
+        "--table",
+        type=Path,
+        metavar="CSV",
+        help="the clips to review: edit keep (yes, no) and text, then prepare --aligned",
+    )
+    sub.add_argument("--resume", metavar="RUN", help="go on with one that stopped or broke off")
+
+
 def _source_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "source",
@@ -165,6 +193,12 @@ def _source_arguments(sub: argparse.ArgumentParser) -> None:
         metavar="ID",
         help="instead of files, read a dataset of the Hugging Face Hub: owner/name; `look` shows"
         " what is in it. A private one with the token of `hf auth login` or HF_TOKEN",
+    )
+    sub.add_argument(
+        "--aligned", metavar="RUN", help="instead of files, the clips that `align` cut"
+    )
+    sub.add_argument(
+        "--table", type=Path, metavar="CSV", help="of --aligned: the clips as you reviewed them"
     )
     group = sub.add_argument_group(
         "what to read of a --hub-dataset; the likeliest unless said, as are its columns"

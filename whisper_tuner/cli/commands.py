@@ -7,11 +7,10 @@ import shutil
 import sys
 import time
 from dataclasses import asdict, replace
-from pathlib import Path
 
 from whisper_tuner import steps
 from whisper_tuner.cli.sources import reader
-from whisper_tuner.cli.telling import follow, report_run, say, say_findings, say_json
+from whisper_tuner.cli.telling import follow, open_run, report_run, say, say_findings, say_json
 from whisper_tuner.config import LoraSettings, TrainConfig
 from whisper_tuner.data.clips import Report
 from whisper_tuner.errors import InputError, RunError, TunerError
@@ -37,14 +36,6 @@ from whisper_tuner.runs.tryout import TryOut
 
 DEMO_EPOCHS = 5
 N_FINDINGS = 3  # of a kind that preparing tells; `check` tells more
-
-
-def open_run(name: str) -> Run:
-    """A run by its id, or by the path of its folder."""
-    path = Path(name)
-    if path.is_dir():
-        return Run.open(path.resolve().parent, path.resolve().name)
-    return Run.open(default_root(), name)
 
 
 # --- prepare

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from whisper_tuner import steps
+from whisper_tuner.cli.aligning import aligned_source
 from whisper_tuner.cli.reading import reading_from
 from whisper_tuner.cli.telling import say, say_json
 from whisper_tuner.data import hub_dataset, hub_listing, mozilla
@@ -29,7 +30,7 @@ Reader = Callable[[Run], Report]
 
 
 def names_source(options: argparse.Namespace) -> bool:
-    return bool(options.source or options.common_voice or options.hub_dataset)
+    return any(_sources(options))
 
 
 def reader(options: argparse.Namespace) -> Reader:
@@ -39,8 +40,11 @@ def reader(options: argparse.Namespace) -> Reader:
     or Mozilla has no such dataset.
     """
     n_train, n_test, seed = options.clips, options.test_clips, options.seed
-    if sum(map(bool, (options.source, options.common_voice, options.hub_dataset))) != 1:
+    if sum(map(bool, _sources(options))) != 1:
         raise InputError("cli_one_source")
+    if options.aligned:
+        aligned = aligned_source(options)
+        return lambda run: steps.prepare_from(run, aligned, seed)
     if options.common_voice:
         release = mozilla.find(options.common_voice)
         teller = _Teller(release)
@@ -57,6 +61,10 @@ def reader(options: argparse.Namespace) -> Reader:
     return lambda run: (steps.add_common_voice if _goes_on(run) else steps.prepare_common_voice)(
         run, options.source[0], n_train, n_test, seed
     )
+
+
+def _sources(options: argparse.Namespace) -> tuple:
+    return options.source, options.common_voice, options.hub_dataset, options.aligned
 
 
 def is_archive(paths: list[Path]) -> bool:

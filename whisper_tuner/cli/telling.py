@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from dataclasses import asdict
+from pathlib import Path
 
 from whisper_tuner.data.clips import Report
 from whisper_tuner.data.summary import groups, is_about_clip
@@ -12,7 +13,15 @@ from whisper_tuner.narrate import event_sentence, finding_sentence, kind_sentenc
 from whisper_tuner.runs import jobs
 from whisper_tuner.runs.caretaker import look_after
 from whisper_tuner.runs.events import Record, read_events
-from whisper_tuner.runs.folder import Run
+from whisper_tuner.runs.folder import Run, default_root
+
+
+def open_run(name: str) -> Run:
+    """A run by its id, or by the path of its folder."""
+    path = Path(name)
+    if path.is_dir():
+        return Run.open(path.resolve().parent, path.resolve().name)
+    return Run.open(default_root(), name)
 
 
 def say(sentence: str) -> None:

@@ -52,26 +52,30 @@ class Recording:
 
 @contextmanager
 def decoded(path: Path, name: str, decoder: Decoder) -> Iterator[Recording]:
-    """The recording, there until the context ends.
+    """The recording, there until the context ends. Raises as `decode_whole`."""
+    with tempfile.TemporaryDirectory(prefix=TEMP_PREFIX) as folder:
+        yield decode_whole(path, name, Path(folder) / "recording.flac", decoder)
+
+
+def decode_whole(path: Path, name: str, target: Path, decoder: Decoder) -> Recording:
+    """Decode a recording of any kind into `target`, block by block.
 
     Raises: AudioError recording_too_long, and those of `Decoder.stream`.
     """
-    with tempfile.TemporaryDirectory(prefix=TEMP_PREFIX) as folder:
-        flac = Path(folder) / "recording.flac"
-        n_samples = 0
-        with (
-            soundfile.SoundFile(flac, "w", SAMPLE_RATE, 1, **PCM_16) as file,
-            closing(decoder.stream(path, name)) as blocks,
-        ):
-            for block in blocks:
-                file.write(block)
-                n_samples += len(block)
-                if n_samples > MAX_RECORDING_S * SAMPLE_RATE:
-                    hours = round(MAX_RECORDING_S / 3600)
-                    raise AudioError("recording_too_long", file=name, hours=hours)
-        if n_samples == 0:
-            raise AudioError("audio_empty", file=name)
-        yield Recording(flac, n_samples / SAMPLE_RATE)
+    n_samples = 0
+    with (
+        soundfile.SoundFile(target, "w", SAMPLE_RATE, 1, **PCM_16) as file,
+        closing(decoder.stream(path, name)) as blocks,
+    ):
+        for block in blocks:
+            file.write(block)
+            n_samples += len(block)
+            if n_samples > MAX_RECORDING_S * SAMPLE_RATE:
+                hours = round(MAX_RECORDING_S / 3600)
+                raise AudioError("recording_too_long", file=name, hours=hours)
+    if n_samples == 0:
+        raise AudioError("audio_empty", file=name)
+    return Recording(target, n_samples / SAMPLE_RATE)
 
 
 def cut(recording: Recording, segments: Iterable[Segment]) -> Iterator[Candidate]:

@@ -27,6 +27,9 @@ MAX_TOKENS = 448  # positions of Whisper's decoder (openai/whisper, n_text_ctx)
 # Problems of a candidate that is no clip: said, not counted.
 NOTES = frozenset(
     {
+        "align_dropped",
+        "align_no_text",
+        "align_not_heard",
         "cue_empty",
         "cue_not_speech",
         "cue_repeated",

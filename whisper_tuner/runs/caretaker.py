@@ -43,8 +43,10 @@ class Caretaker:
 
 def look_after_all(root: Path) -> None:
     listened_to = root.glob(f"*/{listening.SPEC_NAME}")
+    aligned = root.glob("*/alignment/task.json")
     for run in (
         *(Run(path.parent) for path in root.glob("*/run.json")),
+        *(Run(path.parent.parent) for path in aligned),
         *(listening.Listening(path.parent) for path in listened_to),
     ):
         try:

@@ -87,10 +87,11 @@ def _sweep_old(paths: Iterable[Path], age_s: float) -> None:
 def _empty_runs(root: Path) -> list[Run]:
     """Runs without recordings that were never started, and that nobody holds."""
     runs = [Run(path) for path in root.glob("*/") if ID_PATTERN.fullmatch(path.name)]
+    kept = ("run.json", "dataset", "start", "alignment")
     return [
         run
         for run in runs
-        if not any(path.exists() for path in (run.spec_path, run.dataset_dir, run.start_dir))
+        if not any((run.dir / name).exists() for name in kept)
         and not any(locks.is_held(path) for path in run.dir.glob("*.lock"))
         and not any(run.dir.glob("*dataset*-old"))  # recordings that `_remove` puts back
     ]

@@ -16,6 +16,7 @@ STATES = (
     "draft",
     "queued",
     "preparing",
+    "aligning",
     "training",
     "paused",
     "saving",

@@ -6,6 +6,12 @@ Each takes a run folder, does one step of the job, and leaves its result in the 
 """
 
 from whisper_tuner.restore import restore
+from whisper_tuner.steps.alignment import (
+    AlignedSource,
+    align,
+    aligning_base,
+    resume_alignment,
+)
 from whisper_tuner.steps.checks import has_dataset
 from whisper_tuner.steps.listening import listen, listening_s
 from whisper_tuner.steps.recordings import (
@@ -39,11 +45,14 @@ from whisper_tuner.steps.training import again, compare, further, plan, resume, 
 __all__ = [
     "EXAMPLE_DIR",
     "EXAMPLE_LANGUAGE",
+    "AlignedSource",
     "Deleted",
     "add",
     "add_common_voice",
     "add_sheet",
     "again",
+    "align",
+    "aligning_base",
     "begin_sheet",
     "check_sentences",
     "compare",
@@ -67,6 +76,7 @@ __all__ = [
     "record",
     "restore",
     "resume",
+    "resume_alignment",
     "sentence_of",
     "takes_of",
     "tiers",

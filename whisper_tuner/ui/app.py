@@ -100,7 +100,8 @@ class PageView:
                     if name == "train":
                         self.delete = DeleteCorner(page)
         _, self.train, self.compare, _ = parts
-        self.parts = (*parts, self.delete, self.menu, parts[0].fetch, parts[0].listen)
+        data = parts[0]
+        self.parts = (*parts, self.delete, self.menu, data.fetch, data.listen, data.align)
         self.seen = gr.State("")
         self.inputs = [page.lang, page.run_id, *(i for part in self.parts for i in part.inputs)]
         self.outputs = [page.timer, self.problem, *self.tabs.values()]

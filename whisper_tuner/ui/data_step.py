@@ -14,6 +14,7 @@ from whisper_tuner.locales import text
 from whisper_tuner.runs.folder import Run
 from whisper_tuner.ui import fragments, views
 from whisper_tuner.ui.add_to import ADD, ANEW, can_be_added_to, run_to_add_to
+from whisper_tuner.ui.align_corner import AlignCorner
 from whisper_tuner.ui.archive_tab import ArchiveTab
 from whisper_tuner.ui.clips_table import ClipsTable, table
 from whisper_tuner.ui.doctor_corner import DoctorCorner
@@ -61,6 +62,7 @@ class DataStep:
                 )
                 self.table_corner = TableCorner(page)
                 self.tiers = TierCorner(page, self.files)
+                self.align = AlignCorner(page, self.files, self.where)
                 self.check = gr.Button(label("page_check_button"), variant="primary")
             with gr.Tab(label("page_record_tab"), id="record") as record_tab:
                 self.record = RecordTab(page, sources)
