@@ -90,6 +90,8 @@ ALL = (
     archive_help,
     mozilla_help,
     hub_help,
+    listen,
+    push_data,
     restore,
     delete,
     offline,
