@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from whisper_tuner.audio import SAMPLE_RATE, decode, write_flac
+from whisper_tuner.audio import SAMPLE_RATE, write_flac
 from whisper_tuner.data.clips import CLIPS_DIR_NAME, Candidate, Clip, Finding, Report, write_dataset
 from whisper_tuner.data.doctor import examine, find_copies, group
+from whisper_tuner.data.fitting import decode_clip
 from whisper_tuner.data.sound_checks import Sound, measure
 from whisper_tuner.data.sounds import write_sounds
 from whisper_tuner.data.split import Copies, assign, sentence_key
@@ -82,11 +83,18 @@ def clean_text(text: str) -> str:
     return " ".join("".join(shown).split())
 
 
-def removed_characters(clip: Clip, text: str) -> list[Finding]:
-    """Which invisible characters `clean_text` took out of a clip's transcript."""
+def mended(clip: Clip, text: str, cut_s: float) -> list[Finding]:
+    """What was changed about a clip: invisible characters that `clean_text` took out of its
+    transcript, and seconds of silence that were cut off.
+    """
+    findings = []
     codes = [f"U+{ord(char):04X}" for char in text if _is_invisible(char)]
-    found = ", ".join(sorted(set(codes))[:N_SHOWN])
-    return [clip.finding("characters_removed", n=len(codes), found=found)] if codes else []
+    if codes:
+        found = ", ".join(sorted(set(codes))[:N_SHOWN])
+        findings.append(clip.finding("characters_removed", n=len(codes), found=found))
+    if cut_s:
+        findings.append(clip.finding("ends_trimmed", seconds=round(cut_s, 1)))
+    return findings
 
 
 def _is_invisible(char: str) -> bool:
@@ -120,7 +128,7 @@ def _fill(
         if isinstance(checked, Finding):
             findings.append(checked)
         else:
-            samples, clip = checked
+            samples, clip, cut_s = checked
             name = free_name(clip.name, names)
             names.add(name)
             clip = replace(clip, id=f"{len(clips) + 1:06d}", name=name)
@@ -128,7 +136,7 @@ def _fill(
             write_flac(work_dir / clip.audio, samples)
             clips.append(clip)
             sounds[clip.id] = measure(samples)
-            findings += removed_characters(clip, candidate.text or "")
+            findings += mended(clip, candidate.text or "", cut_s)
         if on_progress is not None:
             on_progress(n_done)
     pairs = find_copies(clips, sounds)
@@ -142,8 +150,10 @@ def _fill(
 
 def check(
     candidate: Candidate, count_tokens: Callable[[str], int]
-) -> tuple[np.ndarray, Clip] | Finding:
-    """The sound and the clip, still without id and path, or why it is refused."""
+) -> tuple[np.ndarray, Clip, float] | Finding:
+    """The sound, the clip, still without id and path, and how many seconds of silence were cut off
+    to make it fit; or why it is refused.
+    """
 
     def refusal(code: str, **params: object) -> Finding:
         return Finding(code, candidate.name, True, candidate.row, params)
@@ -164,7 +174,7 @@ def check(
     if n_tokens > MAX_TOKENS:
         return refusal("transcript_too_long", n_tokens=n_tokens, limit=MAX_TOKENS)
     try:
-        samples = decode(candidate.audio, candidate.name)
+        samples, cut_s = decode_clip(candidate.audio, candidate.name)
     except AudioError as error:
         return refusal(error.code, **error.params)
     clip = Clip(
@@ -180,7 +190,7 @@ def check(
         recording=candidate.recording,
         row=candidate.row,
     )
-    return samples, clip
+    return samples, clip, cut_s
 
 
 def _split(
