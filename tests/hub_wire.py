@@ -116,9 +116,8 @@ class HubState:
 
     def answer(self, method: str, path: str, request: Request) -> Reply:
         """A dataset's pages are those of a model whose owner has a prefix."""
-        if of_dataset := DATASET_PAGE.fullmatch(path):
-            api, rest = of_dataset.groups()
-            path = f"{'/api/models' if api else ''}/{DATASET_PREFIX}{rest}"
+        if page := DATASET_PAGE.fullmatch(path):
+            path = f"{'/api/models' if page[1] else ''}/{DATASET_PREFIX}{page[2]}"
         for wanted, pattern, respond in ROUTES:
             match = re.fullmatch(pattern, path)
             if match and method in wanted:
@@ -129,8 +128,8 @@ class HubState:
     def find(self, request: Request, repo_id: str) -> Repo | None:
         """The repository, if this request may see it."""
         repo = self.repos.get(repo_id)
-        owned = repo_id.removeprefix(DATASET_PREFIX)
-        is_own = request.user is not None and owned.startswith(f"{request.user}/")
+        owner = repo_id.removeprefix(DATASET_PREFIX).split("/")[0]
+        is_own = request.user is not None and owner == request.user
         return repo if repo and (is_own or not repo.private) else None
 
 
@@ -146,7 +145,7 @@ def create(hub: HubState, request: Request) -> Reply:
         return refused(401, "Invalid credentials in Authorization header")
     owner = data.get("organization") or request.user
     repo_id = f"{owner}/{data['name']}"
-    held_as = f"{DATASET_PREFIX if data.get('type') == 'dataset' else ''}{repo_id}"
+    held_as = repo_id if data.get("type") != "dataset" else f"{DATASET_PREFIX}{repo_id}"
     if owner != request.user:
         return refused(403, "You don't have the rights to create a model under this namespace")
     if held_as in hub.repos:
@@ -232,8 +231,7 @@ def commit(hub: HubState, request: Request, repo_id: str, revision: str) -> Repl
         elif entry["key"] == "deletedFile" and files.pop(value["path"], None) is None:
             return refused(400, f"{value['path']} does not exist")
     oid = repo.commit(files)
-    shown_as = repo_id.replace(DATASET_PREFIX, "datasets/")
-    url = f"{request.endpoint}/{shown_as}/commit/{oid}"
+    url = f"{request.endpoint}/{repo_id.replace(DATASET_PREFIX, 'datasets/')}/commit/{oid}"
     return as_json({"commitUrl": url, "commitOid": oid, "success": True})
 
 

@@ -10,6 +10,7 @@ SAMPLE_RATE = 16_000  # Hz; Whisper hears nothing else
 MAX_CLIP_S = 30.0  # seconds Whisper hears at once
 MIN_CLIP_S = 0.1  # seconds; shorter holds no word
 PCM_16_SCALE = 32_768
+CODEC_PADDING_S = 0.1  # AAC and MP3 add up to two frames of padding: a 30 s clip decodes to 30.05 s
 
 AUDIO_KINDS = (
     "3g2 3gp aac ac3 aif aifc aiff amr ape au avi caf dss flac flv m4a m4b m4v mka mkv mov mp2 mp3"

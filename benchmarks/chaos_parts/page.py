@@ -65,7 +65,7 @@ class PageProcess:
             and event["backend_fn"]
         )
         session = secrets.token_hex(8)
-        values = ["en", run.id, "", *to_values(config)]
+        values = ["en", run.id, "", False, *to_values(config)]
         asked = {"data": values, "fn_index": event["id"], "session_hash": session}
         self._open("gradio_api/queue/join", asked).close()
         with self._open(f"gradio_api/queue/data?session_hash={session}") as stream:

@@ -28,8 +28,8 @@ from whisper_tuner.data.prepare import (
     NOTES,
     check_all,
     free_name,
+    mended,
     put_in_place,
-    removed_characters,
     report_of,
 )
 from whisper_tuner.data.sound_checks import Sound, measure
@@ -124,13 +124,13 @@ def _read(
             if isinstance(checked, Finding):
                 new.findings.append(checked)
             else:
-                samples, clip = checked
+                samples, clip, cut_s = checked
                 clip_id = f"{old.last_id + n_done:06d}"
                 name = free_name(clip.name, new.names)
                 new.names.add(name)
                 audio = f"{CLIPS_DIR_NAME}/{clip_id}.flac"
                 clip = replace(clip, id=clip_id, audio=audio, name=name)
-                new.findings += removed_characters(clip, candidate.text or "")
+                new.findings += mended(clip, candidate.text or "", cut_s)
                 _take(old, new, samples, clip)
             if on_progress is not None:
                 on_progress(n_done)

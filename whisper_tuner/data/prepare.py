@@ -15,6 +15,7 @@ import numpy as np
 from whisper_tuner.audio import SAMPLE_RATE, write_flac
 from whisper_tuner.data.clips import CLIPS_DIR_NAME, Candidate, Clip, Finding, Report, write_dataset
 from whisper_tuner.data.doctor import examine, find_copies, group
+from whisper_tuner.data.fitting import LONGEST_S, fit, in_clips
 from whisper_tuner.data.sound_checks import Sound, measure
 from whisper_tuner.data.sounds import write_sounds
 from whisper_tuner.data.split import Copies, assign, sentence_key
@@ -24,6 +25,7 @@ from whisper_tuner.errors import AudioError, InputError
 
 N_AHEAD = 2 * N_SIDE_BY_SIDE  # recordings that wait to be written, 2 MB each at most
 MAX_TOKENS = 448  # positions of Whisper's decoder (openai/whisper, n_text_ctx)
+Checked = tuple[np.ndarray, Clip, float]
 # Problems of a candidate that is no clip: said, not counted.
 NOTES = frozenset(
     {
@@ -91,11 +93,18 @@ def clean_text(text: str) -> str:
     return " ".join("".join(shown).split())
 
 
-def removed_characters(clip: Clip, text: str) -> list[Finding]:
-    """Which invisible characters `clean_text` took out of a clip's transcript."""
+def mended(clip: Clip, text: str, cut_s: float) -> list[Finding]:
+    """What was changed about a clip: invisible characters that `clean_text` took out of its
+    transcript, and seconds of silence that were cut off.
+    """
+    findings = []
     codes = [f"U+{ord(char):04X}" for char in text if _is_invisible(char)]
-    found = ", ".join(sorted(set(codes))[:N_SHOWN])
-    return [clip.finding("characters_removed", n=len(codes), found=found)] if codes else []
+    if codes:
+        found = ", ".join(sorted(set(codes))[:N_SHOWN])
+        findings.append(clip.finding("characters_removed", n=len(codes), found=found))
+    if cut_s:
+        findings.append(clip.finding("ends_trimmed", seconds=round(cut_s, 1)))
+    return findings
 
 
 def _is_invisible(char: str) -> bool:
@@ -129,7 +138,7 @@ def _fill(
             if isinstance(checked, Finding):
                 findings.append(checked)
             else:
-                samples, clip = checked
+                samples, clip, cut_s = checked
                 name = free_name(clip.name, names)
                 names.add(name)
                 clip = replace(clip, id=f"{len(clips) + 1:06d}", name=name)
@@ -137,7 +146,7 @@ def _fill(
                 write_flac(work_dir / clip.audio, samples)
                 clips.append(clip)
                 sounds[clip.id] = measure(samples)
-                findings += removed_characters(clip, candidate.text or "")
+                findings += mended(clip, candidate.text or "", cut_s)
             if on_progress is not None:
                 on_progress(n_done)
     pairs = find_copies(clips, sounds)
@@ -151,16 +160,19 @@ def _fill(
 
 def check_all(
     candidates: Iterable[Candidate], count_tokens: Callable[[str], int]
-) -> Iterator[tuple[Candidate, tuple[np.ndarray, Clip] | Finding]]:
-    """Every candidate, in order, with its sound and its clip, still without id and path, or with
-    the reason why it is refused. The next ones are decoded meanwhile.
+) -> Iterator[tuple[Candidate, Checked | Finding]]:
+    """Every candidate, in order, with its sound, its clip, still without id and path, and how many
+    seconds of silence were cut off to make it fit; or with the reason why it is refused. The next
+    ones are decoded meanwhile.
     """
     waiting: deque[tuple[Candidate, Clip | Finding, Future | None]] = deque()
     with Decoders() as decoders:
         for candidate in candidates:
             clip = _check_text(candidate, count_tokens)
             is_refused = isinstance(clip, Finding)
-            sound = None if is_refused else decoders.submit(candidate.audio, candidate.name)
+            sound = (
+                None if is_refused else decoders.submit(candidate.audio, candidate.name, LONGEST_S)
+            )
             waiting.append((candidate, clip, sound))
             if len(waiting) > N_AHEAD:
                 yield _decoded(*waiting.popleft())
@@ -170,14 +182,15 @@ def check_all(
 
 def _decoded(
     candidate: Candidate, clip: Clip | Finding, sound: Future | None
-) -> tuple[Candidate, tuple[np.ndarray, Clip] | Finding]:
+) -> tuple[Candidate, Checked | Finding]:
     if sound is None:
         return candidate, clip
     try:
-        samples = sound.result()
+        samples, cut_s = fit(sound.result(), candidate.name)
     except AudioError as error:
-        return candidate, Finding(error.code, candidate.name, True, candidate.row, error.params)
-    return candidate, (samples, replace(clip, duration_s=round(len(samples) / SAMPLE_RATE, 3)))
+        return candidate, Finding(error.code, candidate.name, True, candidate.row, in_clips(error))
+    clip = replace(clip, duration_s=round(len(samples) / SAMPLE_RATE, 3))
+    return candidate, (samples, clip, cut_s)
 
 
 def _check_text(candidate: Candidate, count_tokens: Callable[[str], int]) -> Clip | Finding:

@@ -184,20 +184,20 @@ class Decoders:
         for decoder in self._decoders:
             decoder.close()
 
-    def submit(self, path: Path, name: str) -> "Future[np.ndarray]":
+    def submit(self, path: Path, name: str, max_s: float = MAX_CLIP_S) -> "Future[np.ndarray]":
         """What `Decoder.decode` returns or raises of a clip."""
         if self._n_files % ENOUGH_FILES == 0 and len(self._decoders) < N_SIDE_BY_SIDE:
             self._decoders.append(Decoder())
             self._free.put(self._decoders[-1])
         self._n_files += 1
         file = path.open("rb")
-        result = self._pool.submit(self._decode, file, name)
+        result = self._pool.submit(self._decode, file, name, max_s)
         result.add_done_callback(lambda _: file.close())
         return result
 
-    def _decode(self, file: BinaryIO, name: str) -> np.ndarray:
+    def _decode(self, file: BinaryIO, name: str, max_s: float) -> np.ndarray:
         decoder = self._free.get()
         try:
-            return decoder.decode_file(file, name)
+            return decoder.decode_file(file, name, max_s)
         finally:
             self._free.put(decoder)

@@ -13,9 +13,8 @@ import numpy as np
 import soundfile
 import soxr
 
-from whisper_tuner.audio import MIN_CLIP_S, SAMPLE_RATE
+from whisper_tuner.audio import CODEC_PADDING_S, MIN_CLIP_S, SAMPLE_RATE
 
-CODEC_PADDING_S = 0.1  # AAC and MP3 add up to two frames of padding: a 30 s clip decodes to 30.05 s
 SILENCE_RMS = 1e-3  # -60 dBFS
 SAMPLE_RATES = range(4_000, 384_001)  # Hz; a header outside of it is damaged
 MAX_CHANNELS = 64

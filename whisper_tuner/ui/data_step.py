@@ -75,8 +75,8 @@ class DataStep:
         self.notice = gr.HTML(elem_id="data-notice")
         self.summary = gr.HTML(elem_id="data-summary")
         self.doctor = DoctorCorner(page)
-        self.push_data = PushDataCorner(page)
         self.listen = ListenCorner(page)
+        self.push_data = PushDataCorner(page)
         with gr.Column(visible=False) as self.found:
             self.table = ClipsTable(page)
             self.forward = gr.Button(label("page_continue_train"), variant="primary")

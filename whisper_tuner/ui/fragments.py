@@ -100,6 +100,8 @@ ALL = (
     hub_help,
     record_help,
     sheet_delete,
+    listen,
+    push_data,
     restore,
     delete,
     offline,

@@ -217,3 +217,25 @@ def test_two_recordings_of_one_name_are_told_apart(tmp_path: Path) -> None:
     prepare(named, tmp_path / "dataset", words)
     names = [clip.name for clip in read_clips(tmp_path / "dataset")]
     assert names == ["audio.wav", "audio.wav (2)", "audio.wav (3)"]
+
+
+def test_a_clip_hardly_too_long_loses_the_silence_at_its_ends(tmp_path: Path) -> None:
+    quiet = np.zeros(12_800, np.float32)  # 0.8 s
+    behind = write(tmp_path / "behind.wav", np.concatenate([speech(29.8, seed=97), quiet]))
+    before = write(tmp_path / "before.wav", np.concatenate([quiet, speech(29.8, seed=96)]))
+    full = write(tmp_path / "full.wav", speech(30.6, seed=95))
+    found = findings_of(
+        tmp_path,
+        Candidate("behind.wav", behind, "one"),
+        Candidate("before.wav", before, "two"),
+        Candidate("full.wav", full, "three"),
+    )
+    told = {f.clip: (f.code, f.refused) for f in found if f.code != "speech_rate_slow"}
+    assert told == {
+        "behind.wav": ("ends_trimmed", False),
+        "before.wav": ("ends_trimmed", False),
+        "full.wav": ("audio_too_long", True),
+    }
+    assert {f.params["seconds"] for f in found if f.code == "ends_trimmed"} == {0.6}
+    clips = {clip.name: clip for clip in read_clips(tmp_path / "dataset")}
+    assert clips["behind.wav"].duration_s == clips["before.wav"].duration_s == 30.0

@@ -149,7 +149,7 @@ def test_one_waits_for_each_person_signed_in_or_not(whole_page, begun, monkeypat
     train = whole_page.train
     values = [dial.value for dial in train.form.dials[2:]]
     told = train.start_training(
-        "en", new.id, "browser account", None, "it", "openai/whisper-tiny", *values
+        "en", new.id, "browser account", False, None, "it", "openai/whisper-tiny", *values
     )
     resumed = train.resume_training("en", ended.id, "browser account", None)
     for lock in locks_held:
