@@ -1,6 +1,7 @@
 """ZIP uploads with something wrong: damaged, lying, with names that lead out, or no ZIP at all."""
 
 import io
+import re
 import stat
 import struct
 import tarfile
@@ -99,7 +100,7 @@ def _lie(data: bytes, rng: Random) -> bytes:
     """One to four numbers in the headers say something else."""
     for _ in range(rng.randrange(1, 5)):
         signature = rng.choice((CENTRAL, CENTRAL, LOCAL, END))
-        places = [i for i in range(len(data)) if data.startswith(signature, i)]
+        places = [found.start() for found in re.finditer(re.escape(signature), data)]
         if places:
             place = rng.choice(places) + rng.choice(FIELDS[signature])
             value = rng.choice((*damage.LIES, rng.getrandbits(16))) & 0xFFFF_FFFF

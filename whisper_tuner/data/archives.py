@@ -150,13 +150,18 @@ def _names(infos: list[zipfile.ZipInfo]) -> list[str]:
     Without the UTF-8 flag zipfile reads cp437 (APPNOTE D.1), but macOS writes UTF-8 and Windows
     the country's own encoding there. All names of one archive are in one encoding.
     """
-    legacy = [info for info in infos if not info.flag_bits & UTF8_FLAG]
-    raw = b"\n".join(info.orig_filename.encode("cp437") for info in legacy)
+    legacy = [
+        info.orig_filename
+        for info in infos
+        if not info.flag_bits & UTF8_FLAG and not info.orig_filename.isascii()
+    ]
+    raw = b"\n".join(name.encode("cp437") for name in legacy)
     encoding = likely_encoding(raw)
     names = []
     for info in infos:
         name = info.orig_filename
-        if not info.flag_bits & UTF8_FLAG and encoding not in (None, "cp1252"):
+        is_legacy = not info.flag_bits & UTF8_FLAG and not name.isascii()
+        if is_legacy and encoding not in (None, "cp1252"):
             name = name.encode("cp437").decode(encoding)
         name = name.replace("\\", "/")
         while name.startswith("./"):
@@ -213,8 +218,8 @@ def _check_overlap(infos: list[zipfile.ZipInfo], start_of_directory: int, file: 
     for info in sorted(infos, key=lambda info: info.header_offset):
         if info.header_offset < end:
             raise InputError("archive_overlap", file=file)
-        encoding = "utf-8" if info.flag_bits & UTF8_FLAG else "cp437"
-        n_name_bytes = len(info.orig_filename.encode(encoding))
+        is_utf8 = info.flag_bits & UTF8_FLAG  # else cp437, a byte a character
+        n_name_bytes = len(info.orig_filename.encode() if is_utf8 else info.orig_filename)
         end = info.header_offset + LOCAL_HEADER_BYTES + n_name_bytes + info.compress_size
     if end > start_of_directory:
         raise InputError("archive_overlap", file=file)

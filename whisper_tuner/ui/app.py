@@ -12,7 +12,7 @@ from gradio.events import Dependency
 from gradio.utils import get_upload_folder
 
 from whisper_tuner.locales import LANGUAGES, text
-from whisper_tuner.runs import jobs
+from whisper_tuner.runs import jobs, quota
 from whisper_tuner.runs.caretaker import Caretaker
 from whisper_tuner.runs.device import find_device
 from whisper_tuner.runs.events import read_events
@@ -210,7 +210,11 @@ def uploads_folder() -> Path | None:
 
 
 def launch() -> None:
-    """Serve the page; host and port as Gradio's own variables say (GRADIO_SERVER_PORT, …)."""
+    """Serve the page; host and port as Gradio's own variables say (GRADIO_SERVER_PORT, …).
+
+    Raises InputError when a variable of ours says something impossible.
+    """
+    quota.limit_bytes()  # a setting that is no number stops the page before anybody comes
     blocks = build().queue(max_size=64, api_open=False)
     _, url, _ = blocks.launch(
         quiet=True,

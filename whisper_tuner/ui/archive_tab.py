@@ -41,13 +41,14 @@ class ArchiveTab:
         self.mozilla.wire(tab, where, *numbers)
         asked = [page.lang, self.archive]
         self.archive.upload(self.find_language, asked, [self.language], **PRIVATE)
-        chosen = [page.lang, page.run_id, where, self.archive, *numbers]
+        chosen = [page.lang, page.run_id, page.person, where, self.archive, *numbers]
         return self.choose.click(self.prepare, chosen, made, show_progress_on=notice, **BUSY)
 
     def prepare(
         self,
         lang: str,
         run_id: str,
+        person: str,
         where: str,
         archive: str | None,
         n_train: float,
@@ -63,7 +64,8 @@ class ArchiveTab:
             return begin(run, path, int(n_train), int(n_test), on_progress=tell)
 
         n_asked = int(n_train) + int(n_test)
-        return prepare_run(lang, read, progress, n_asked, _archive_language(path), into)
+        language = _archive_language(path)
+        return prepare_run(lang, read, progress, n_asked, language, into, person)
 
     def find_language(self, lang: str, archive: str | None) -> str:
         """Which language an archive holds, said as soon as it is uploaded."""

@@ -126,11 +126,11 @@ class DataStep:
     def wire(self, then_redraw: Redraw) -> None:
         page = self.page
         made = [self.notice, page.run_id, page.spoken]
-        target = [page.lang, page.run_id, self.where]
+        target = [page.lang, page.run_id, page.person, self.where]
         own = [*target, self.files, self.tiers.chosen, *self.table_corner.inputs]
         busy = {**BUSY, "show_progress_on": self.notice}
         for prepared in (
-            self.example.click(self.prepare_example, [page.lang], made, **busy),
+            self.example.click(self.prepare_example, [page.lang, page.person], made, **busy),
             self.check.click(self.prepare_files, own, made, **busy),
             self.archive_tab.wire(self.tabs["page_cv_tab"], self.where, made, self.notice),
             self.record.wire(self.tabs["page_record_tab"], self.where, made, busy),
@@ -145,18 +145,20 @@ class DataStep:
         self.table.wire()
         self.forward.click(lambda: gr.Tabs(selected="train"), None, page.steps, **QUIET)
 
-    def prepare_example(self, lang: str, progress: gr.Progress = PROGRESS) -> tuple:
+    def prepare_example(self, lang: str, person: str, progress: gr.Progress = PROGRESS) -> tuple:
         paths = [steps.EXAMPLE_DIR / "metadata.csv", steps.EXAMPLE_DIR / "clips"]
 
         def prepare(run: Run, tell: Callable[[int], None]) -> Report:
             return steps.prepare(run, paths, on_progress=tell)
 
-        return prepare_run(lang, prepare, progress, n_recordings(paths), steps.EXAMPLE_LANGUAGE)
+        n, language = n_recordings(paths), steps.EXAMPLE_LANGUAGE
+        return prepare_run(lang, prepare, progress, n, language, person=person)
 
     def prepare_files(
         self,
         lang: str,
         run_id: str,
+        person: str,
         where: str,
         files: list[str] | None,
         tier: str | None,
@@ -171,4 +173,4 @@ class DataStep:
             begin = steps.add if into else steps.prepare
             return begin(run, paths, on_progress=tell, reading=reading)
 
-        return prepare_run(lang, prepare, progress, n_recordings(paths), into=into)
+        return prepare_run(lang, prepare, progress, n_recordings(paths), None, into, person)

@@ -13,10 +13,12 @@ from gradio.events import Dependency
 from whisper_tuner.errors import RunError
 from whisper_tuner.fetcher import Fetcher
 from whisper_tuner.locales import text
+from whisper_tuner.runs import quota
 from whisper_tuner.runs.folder import Run, default_root
 from whisper_tuner.sources import HubSource, MozillaSource
 from whisper_tuner.ui import views
 from whisper_tuner.ui.language import label
+from whisper_tuner.ui.preparing import new_run
 from whisper_tuner.ui.session import PRIVATE, QUIET, Page, Redraw, Updates, browser_state
 
 # How an event is wired that asks another site: one that is slow keeps nobody else waiting.
@@ -60,6 +62,7 @@ class FetchCorner:
         name: str,
         language: str,
         into: Run | None,
+        person: str,
     ) -> Updates:
         """Start it, unless this browser has one at work. Raises RunError."""
         if known in self.fetchers and self.fetchers[known].is_at_work:
@@ -67,7 +70,8 @@ class FetchCorner:
         self._forget_old()
         if sum(fetcher.is_at_work for fetcher in self.fetchers.values()) >= MAX_AT_WORK:
             raise RunError("fetch_busy")
-        run = into or Run.create(default_root())
+        quota.require(default_root(), person.split(), is_new=into is None)
+        run = into or new_run(person)
         id = secrets.token_hex(16)
         self.fetchers[id] = Fetcher(run, source, name, language)
         return self.show(lang, None, id)

@@ -64,7 +64,8 @@ class HubTab:
         asked = [page.lang, self.repo, self.token]
         gr.on([self.look.click, self.repo.submit], self.show_configs, asked, self.looked, **ASKING)
         self.config.input(self.show_columns, [*asked, self.config], self.looked, **ASKING)
-        given = [page.lang, page.run_id, where, fetch.id, self.repo, self.token, self.config]
+        given = [page.lang, page.run_id, page.person, where, fetch.id]
+        given += [self.repo, self.token, self.config]
         chosen = [*self.columns.values(), self.train, self.test, self.n_train, self.n_test]
         begun = [*fetch.shown, self.notice]
         fetch.after(self.start.click(self.begin, [*given, *chosen], begun, **ASKING))
@@ -137,6 +138,7 @@ class HubTab:
         self,
         lang: str,
         run_id: str,
+        person: str,
         where: str,
         known: str,
         repo: str,
@@ -167,7 +169,7 @@ class HubTab:
             language = common_voice.whisper_language(config) or ""
             into = run_to_add_to(run_id, where)
             name = f"{repo.strip()} · {config}"
-            begun = self.fetch.begin(lang, known, source, name, language, into)
+            begun = self.fetch.begin(lang, known, source, name, language, into, person)
             return {**begun, self.notice: ""}
         except TunerError as error:
             return {self.fetch.told: problem(error.sentence(lang))}

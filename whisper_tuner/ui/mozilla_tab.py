@@ -91,7 +91,7 @@ class MozillaTab:
             into = run_to_add_to(run_id, where)
             language = common_voice.whisper_language(release.locale) or ""
             name = release_label(release, lang)
-            return self.fetch.begin(lang, known, source, name, language, into)
+            return self.fetch.begin(lang, known, source, name, language, into, person)
         except TunerError as error:
             return {self.fetch.told: problem(error.sentence(lang))}
 

@@ -11,9 +11,10 @@ from whisper_tuner.audio import AUDIO_SUFFIXES
 from whisper_tuner.data.clips import Report
 from whisper_tuner.errors import TunerError
 from whisper_tuner.locales import text
+from whisper_tuner.runs import quota
 from whisper_tuner.runs.folder import Run, default_root
 from whisper_tuner.ui import views
-from whisper_tuner.ui.session import PRIVATE
+from whisper_tuner.ui.session import PRIVATE, owner_of
 
 PROGRESS = gr.Progress()  # Gradio gives every call a tracker of its own in its place
 # Preparing keeps a core busy: two at a time leave the page usable for everybody.
@@ -33,6 +34,7 @@ def prepare_run(
     n_total: int,
     language: str | None = None,
     into: Run | None = None,
+    person: str = "",
 ) -> tuple:
     """Prepare a new run, or add to `into`; a source that cannot be read changes nothing."""
 
@@ -43,7 +45,8 @@ def prepare_run(
 
     run = into
     try:
-        run = into or Run.create(default_root())
+        quota.require(default_root(), person.split(), is_new=into is None)
+        run = into or new_run(person)
         prepare(run, tell)
     except TunerError as error:
         if run and not into:
@@ -52,6 +55,13 @@ def prepare_run(
     if into:
         return "", run.id, gr.skip()
     return "", run.id, language or ""  # a language left over from before would be a silent mistake
+
+
+def new_run(person: str) -> Run:
+    """An empty run of this person."""
+    run = Run.create(default_root())
+    quota.claim(run, owner_of(person))
+    return run
 
 
 def n_recordings(paths: list[Path]) -> int:

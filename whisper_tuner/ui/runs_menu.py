@@ -5,8 +5,8 @@ import time
 import gradio as gr
 
 from whisper_tuner.locales import text
-from whisper_tuner.runs import jobs
-from whisper_tuner.runs.folder import Run
+from whisper_tuner.runs import jobs, quota
+from whisper_tuner.runs.folder import Run, default_root
 from whisper_tuner.ui.language import label
 from whisper_tuner.ui.session import QUIET, Page, Redraw, Updates, runs_of
 
@@ -21,8 +21,12 @@ class RunsMenu:
         self.outputs = [self.menu]
 
     def show(self, lang: str, run: Run | None, person: str) -> Updates:
-        """The newest first. Hidden where it could only lead to what is shown already."""
+        """The newest first, then recordings that were never trained on, where a person may not keep
+        more than so many. Hidden where it could only lead to what is shown already.
+        """
         runs = runs_of(person)
+        if quota.limit_bytes():
+            runs += quota.unused(default_root(), person.split())
         shown = run.id if run in runs else None
         return {
             self.menu: gr.Dropdown(
@@ -39,6 +43,9 @@ class RunsMenu:
 
 
 def _name(run: Run, lang: str) -> str:
+    if not run.spec_path.exists():
+        began = time.strptime(run.id[:15], "%Y%m%d-%H%M%S")
+        return f"{text('page_unused', lang)} · {time.strftime('%Y-%m-%d %H:%M', began)}"
     spec = run.read_spec()
     began = time.strftime("%Y-%m-%d %H:%M", time.localtime(spec.created_s))
     language = text(f"language_{spec.config.language}", lang)

@@ -51,29 +51,19 @@ def waited(step: DataStep, updates: dict) -> dict:
 
 
 def test_the_catalogue_is_listed(step, mozilla):
-    shown = step.archive_tab.mozilla.list("en")
-    assert (
-        shown[step.archive_tab.mozilla.release]
-        .choices[0][0]
-        .startswith("Welsh · Scripted Speech 26.0 · ")
-    )
-    assert shown[step.archive_tab.mozilla.release].choices[0][1] == ID
+    tab = step.archive_tab.mozilla
+    shown = tab.list("en")
+    assert shown[tab.release].choices[0][0].startswith("Welsh · Scripted Speech 26.0 · ")
+    assert shown[tab.release].choices[0][1] == ID
     terms = mozilla_tab.show_terms("en", ID)
     assert f'<a href="https://mozilladatacollective.com/datasets/{ID}" target="_blank"' in terms
     mozilla.add("nan", "Common Voice Scripted Speech 26.0 - Min Nan", "nan-tw")
-    assert (
-        len(step.archive_tab.mozilla.list_anew("en")[step.archive_tab.mozilla.release].choices) == 2
-    )
+    assert len(tab.list_anew("en")[tab.release].choices) == 2
     assert "not one that Whisper knows" in mozilla_tab.show_terms("en", "nan")
     mozilla.refuse("/api", 503)
-    assert "choices" in vars(
-        step.archive_tab.mozilla.list("en")[step.archive_tab.mozilla.release]
-    )  # known for a while
-    out = step.archive_tab.mozilla.list_anew("zh")
-    assert (
-        step.archive_tab.mozilla.release not in out
-        and "上传" in out[step.archive_tab.mozilla.terms]
-    )
+    assert "choices" in vars(tab.list("en")[tab.release])  # known for a while
+    out = tab.list_anew("zh")
+    assert tab.release not in out and "上传" in out[tab.terms]
 
 
 def test_a_download_becomes_a_run(step, mozilla):
@@ -188,7 +178,8 @@ def test_a_hub_dataset_is_looked_at_and_read(step, monkeypatch):
         assert out[tab.room].visible is False and "3 parts" in out[tab.notice]
         out = tab.show_columns("en", "google/fleurs", "", "sw_ke")
         assert out[tab.columns["text"]].value == "transcription" and out[tab.train].value == "train"
-        asked = ("en", "", ADD, "", "google/fleurs", "", "sw_ke", "audio", "transcription", "")
+        where = ("en", "", "anna", ADD, "")
+        asked = (*where, "google/fleurs", "", "sw_ke", "audio", "transcription", "")
         done = waited(step, tab.begin(*asked, "train", "test", 5, 2))
         report = read_report(find_run(done[step.page.run_id]).dataset_dir)
         assert (report.n_found, report.n_train) == (7, 0)
@@ -197,5 +188,5 @@ def test_a_hub_dataset_is_looked_at_and_read(step, monkeypatch):
         assert done[step.page.spoken] == "sw"
         out = tab.show_configs("en", "google/nothing", "")
         assert "google/nothing" in out[tab.notice] and out[tab.room].visible is False
-        asked = (*asked[:6], None, *asked[7:])
+        asked = (*asked[:7], None, *asked[8:])
         assert "choose its part" in tab.begin(*asked, "train", "test", 5, 2)[step.fetch.told]

@@ -124,15 +124,15 @@ def test_an_upload_is_added_unless_something_else_is_chosen(page, ended, tmp_pat
     (more / "more.txt").write_text("Altre parole.")
 
     quiet = gr.Progress()
-    added = data.prepare_files("en", run_id, ADD, files_of(more), None, quiet)
+    added = data.prepare_files("en", run_id, "", ADD, files_of(more), None, quiet)
     assert added[:2] == ("", run_id)
     assert len(read_clips(run.dataset_dir)) == 11
-    anew = data.prepare_files("en", run_id, ANEW, files_of(more), None, quiet)
+    anew = data.prepare_files("en", run_id, "", ANEW, files_of(more), None, quiet)
     assert anew[1] not in (run_id, ended.id)
     assert len(read_clips(run.dataset_dir)) == 11
 
-    refused = data.prepare_files("en", run_id, ADD, [], None, quiet)
+    refused = data.prepare_files("en", run_id, "", ADD, [], None, quiet)
     assert "Nothing was uploaded" in refused[0] and run.dir.exists()
     run.write_spec(Spec(CONFIG, 2.0, {}))
     assert not shown(data.show("en", run, "all", "")[data.more])["visible"]
-    assert data.prepare_files("en", run_id, ADD, files_of(more), None, quiet)[1] != run_id
+    assert data.prepare_files("en", run_id, "", ADD, files_of(more), None, quiet)[1] != run_id

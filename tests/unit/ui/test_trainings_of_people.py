@@ -8,7 +8,7 @@ import pytest
 from whisper_tuner import steps
 from whisper_tuner.config import TrainConfig
 from whisper_tuner.errors import InputError
-from whisper_tuner.runs import disk, locks
+from whisper_tuner.runs import disk, locks, quota
 from whisper_tuner.runs.events import EventWriter, Failed, StateChanged
 from whisper_tuner.runs.folder import Run, Spec
 from whisper_tuner.ui import delete_corner, session
@@ -160,7 +160,7 @@ def test_one_waits_for_each_person_signed_in_or_not(whole_page, begun, monkeypat
 def test_a_folder_that_is_no_disk_is_a_sentence_on_the_page(whole_page, root, monkeypatch):
     monkeypatch.setattr(disk, "_mount_of", lambda path: (path, "fuse.s3fs"))
     data = whole_page.parts[0]
-    told, run_id, _ = data.prepare_files("en", "", "anew", [], gr.Progress())
+    told, run_id, _ = data.prepare_files("en", "", "", "anew", [], gr.Progress())
     assert str(root) in told and "WHISPER_TUNER_RUNS" in told
     assert run_id == gr.skip()
 
@@ -183,3 +183,20 @@ def test_only_ones_own_training_is_deleted_and_only_when_sure(whole_page, begun,
     assert not updates[corner.room].visible and updates[corner.receipt] == gr.skip()
     assert draw(whole_page, begun("account").id)[corner.receipt] == ""
     assert "no run" in delete_corner.delete("en", run.id, "account", True)[0]
+
+
+def test_on_a_space_a_person_keeps_so_much_and_finds_what_to_delete(whole_page, monkeypatch):
+    monkeypatch.setenv(quota.VARIABLE, "1")
+    data, menu = whole_page.parts[0], whole_page.menu
+
+    def prepare(person: str) -> tuple:
+        return data.prepare_example("en", person, lambda *_, **__: None)
+
+    made = [prepare("anna")[1] for _ in range(quota.MAX_UNUSED)]
+    told, run_id, _ = prepare("browser anna")
+    assert f"You have {quota.MAX_UNUSED} sets" in told and run_id == gr.skip()
+    listed = menu.show("en", None, "anna")[menu.menu]
+    assert {value for _, value in listed.choices} == set(made) and listed.visible
+    assert menu.show("en", None, "ben")[menu.menu].choices == []
+    monkeypatch.delenv(quota.VARIABLE)
+    assert menu.show("en", None, "anna")[menu.menu].choices == []
