@@ -90,3 +90,11 @@ def test_languages_without_spaces_are_cut_between_characters():
 
 def test_no_recording_and_nothing_heard():
     assert aligned(Told(), "Ciao.") == [Piece(0.0, 0.0, "Ciao.", 0.0)]
+
+
+def test_one_sentence_that_nobody_speaks():
+    spoken, unspoken = sentences(24), sentences(1, seed=5)[0]
+    recording = told(spoken, 0.1, pause_s=1.2)
+    found = aligned(recording, " ".join([*spoken[:9], unspoken, *spoken[9:]]))
+    assert [piece.text for piece in found if not piece.is_sound] == [unspoken]
+    assert " ".join(piece.text for piece in clips(found)) == " ".join(spoken)
