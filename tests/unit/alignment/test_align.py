@@ -1,5 +1,7 @@
 """What was heard and a full text → clips: exact where they agree, and honest where they do not."""
 
+from dataclasses import asdict
+
 import pytest
 
 from tests.unit.alignment.heard import Told, sentences
@@ -9,7 +11,11 @@ from whisper_tuner.alignment.review import SURE
 
 def aligned(told: Told, text: str, language: str = "it") -> list[Piece]:
     told.close()
-    return align(matched(text, told.windows, told.levels(), language), told.now_s)
+    pieces = align(matched(text, told.windows, told.levels(), language), told.now_s)
+    kinds = {type(value) for piece in pieces for value in asdict(piece).values()}
+    assert kinds == {float, str}  # no numpy: the review is JSON
+    assert all(isinstance(piece.is_sound, bool) for piece in pieces)
+    return pieces
 
 
 def right_text(told: Told, piece: Piece) -> str:
