@@ -22,6 +22,7 @@ LEFT_BEHIND = {  # below the folder of all runs → seconds without a change
     "*/dataset-before-old": DAY_S,  # fixes.undo
     "*/.run.json-*": DAY_S,
     "*/.comparison.json-*": DAY_S,
+    "*/alignment/.*.json-*": DAY_S,
     "cache/base_transcripts/*": 30 * DAY_S,  # as evaluation/base_cache.py, should nobody train
 }
 
