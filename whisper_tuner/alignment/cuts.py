@@ -19,7 +19,7 @@ from whisper_tuner.audio import MAX_CLIP_S
 from whisper_tuner.data.pieces import LONG_S, SHORT_S
 
 LEAST_S = 0.8  # a clip
-SLACK_S = 0.3  # by which the time of a letter may be off
+SLACK_S = 0.8  # by which the time of a letter may be off
 EDGE_S = 0.25  # of sound in a long pause that a clip keeps at either end
 SPREAD = 2.5  # letters by which a place in the text may be off
 DOUBT = 0.15  # more for each letter near the pause that was not heard

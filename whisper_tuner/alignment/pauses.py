@@ -78,7 +78,8 @@ def pauses(speech: np.ndarray) -> list[Pause]:
         starts, ends = np.append(starts, len(speech)), np.append(ends, len(speech))
     kept = ends - starts >= PAUSE_S / HOP_S
     kept[[0, -1]] = True
-    return [Pause(s * HOP_S, e * HOP_S) for s, e in zip(starts[kept], ends[kept], strict=True)]
+    times_s = zip((starts[kept] * HOP_S).tolist(), (ends[kept] * HOP_S).tolist(), strict=True)
+    return [Pause(start_s, end_s) for start_s, end_s in times_s]
 
 
 def windows(

@@ -32,6 +32,7 @@ LEFT_BEHIND = {  # below the folder of all runs → seconds without a change
     f"{FOLDER_NAME}/*/takes/.*": DAY_S,
     "*/exports/.*.part": DAY_S,
     f"{DOWNLOADS_NAME}/*": 7 * DAY_S,  # nobody came back to go on with it
+    "*/alignment/.*.json-*": DAY_S,
     "cache/base_transcripts/*": 30 * DAY_S,  # as evaluation/base_cache.py, should nobody train
 }
 

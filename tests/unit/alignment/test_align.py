@@ -1,5 +1,7 @@
 """What was heard and a full text → clips: exact where they agree, and honest where they do not."""
 
+from dataclasses import asdict
+
 import pytest
 
 from tests.unit.alignment.heard import Told, sentences
@@ -9,7 +11,11 @@ from whisper_tuner.alignment.review import SURE
 
 def aligned(told: Told, text: str, language: str = "it") -> list[Piece]:
     told.close()
-    return align(matched(text, told.windows, told.levels(), language), told.now_s)
+    pieces = align(matched(text, told.windows, told.levels(), language), told.now_s)
+    kinds = {type(value) for piece in pieces for value in asdict(piece).values()}
+    assert kinds == {float, str}  # no numpy: the review is JSON
+    assert all(isinstance(piece.is_sound, bool) for piece in pieces)
+    return pieces
 
 
 def right_text(told: Told, piece: Piece) -> str:
@@ -90,3 +96,11 @@ def test_languages_without_spaces_are_cut_between_characters():
 
 def test_no_recording_and_nothing_heard():
     assert aligned(Told(), "Ciao.") == [Piece(0.0, 0.0, "Ciao.", 0.0)]
+
+
+def test_one_sentence_that_nobody_speaks():
+    spoken, unspoken = sentences(24), sentences(1, seed=5)[0]
+    recording = told(spoken, 0.1, pause_s=1.2)
+    found = aligned(recording, " ".join([*spoken[:9], unspoken, *spoken[9:]]))
+    assert [piece.text for piece in found if not piece.is_sound] == [unspoken]
+    assert " ".join(piece.text for piece in clips(found)) == " ".join(spoken)
