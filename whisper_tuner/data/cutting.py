@@ -4,10 +4,9 @@ It is decoded once, into a temporary 16 kHz FLAC, and every clip is read from th
 """
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
 
 import soundfile
@@ -91,24 +90,6 @@ def cut(recording: Recording, segments: Iterable[Segment]) -> Iterator[Candidate
                 target.unlink(missing_ok=True)
                 write_flac(target, sound.read(n_samples, dtype="float32"))
             yield _candidate(segment, problem, None if problem else target)
-
-
-def cut_recordings(
-    segments: Iterable[Segment], fetch: Callable[[str], Path]
-) -> Iterator[Candidate]:
-    """The same from several recordings, as a Kaldi `segments` file lists them.
-
-    `fetch`: the file of a recording. Each is decoded once where its segments follow each other.
-    """
-    with Decoder() as decoder:
-        for name, group in groupby(segments, lambda segment: segment.recording):
-            listed = list(group)
-            try:
-                with decoded(fetch(name), name, decoder) as recording:
-                    yield from cut(recording, listed)
-            except AudioError as error:
-                for segment in listed:
-                    yield _candidate(segment, error.code, params=error.params)
 
 
 def _problem(segment: Segment, duration_s: float) -> str:

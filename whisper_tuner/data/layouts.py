@@ -1,6 +1,7 @@
 """Files and folders that are tables by custom: JSON lines, lists of lines, Kaldi's data folders."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -28,7 +29,9 @@ def draft_json(data: bytes, name: str, reading: Reading) -> Draft | None:
     """One object a line, or one list of objects; None when it is no table of recordings but other
     JSON, such as what Whisper writes.
 
-    Raises: InputError table_of_pieces, table_not_readable, table_empty, table_too_long.
+    Where NeMo's `offset` is used, its rows are parts of longer recordings.
+
+    Raises: InputError table_not_readable, table_empty, table_too_long.
     """
     text, encoding, is_certain = decode_text(data, name, reading.encoding)
     objects = _objects(text, name)
@@ -37,11 +40,26 @@ def draft_json(data: bytes, name: str, reading: Reading) -> Draft | None:
     header = list(dict.fromkeys(key for _, item in objects for key in item))
     records = [header] + [[]] * objects[-1][0]
     for number, item in objects:
-        if isinstance(item.get("offset"), float | int) and item["offset"] > 0:
-            raise InputError("table_of_pieces", file=name)
         records[number] = [_text(item.get(key)) for key in header]
+    spans = {}
+    if any(item.get("offset") for _, item in objects):
+        spans = {
+            number: _span(item.get("offset") or 0, length=item.get("duration"))
+            for number, item in objects
+        }
     found = draft(records, name, replace(reading, has_header=True))
-    return replace(asking_encoding(found, encoding, is_certain), n_above=1)
+    return replace(asking_encoding(found, encoding, is_certain), n_above=1, spans=spans)
+
+
+def _span(start: object, end: object = 0.0, length: object = 0.0) -> tuple[float, float]:
+    """Seconds where a part begins and ends; no time at all when one of them is no number."""
+    try:
+        start_s = float(start)
+        end_s = float(end) or start_s + float(length)
+    except (TypeError, ValueError, OverflowError):
+        return 0.0, 0.0
+    is_sound = 0 <= start_s < end_s < math.inf
+    return (start_s, end_s) if is_sound else (0.0, 0.0)
 
 
 def _objects(text: str, name: str) -> list[tuple[int, dict]]:
@@ -94,19 +112,15 @@ def _name_and_text(line: str) -> list[str]:
 
 
 def draft_kaldi(files: Mapping[str, Entry], reading: Reading) -> Draft:
-    """A data folder: `text`, and where they are there, `wav.scp` and `utt2spk`. A folder called
-    train, dev or test is that split. What `wav.scp` would have a shell do is never done: such a row
-    has a problem.
-
-    Raises: InputError table_of_pieces (there are `segments`).
+    """A data folder: `text`, and where they are there, `wav.scp`, `utt2spk`, and `segments`, which
+    cuts utterances out of longer recordings. A folder called train, dev or test is that split. What
+    `wav.scp` would have a shell do is never done: such a row has a problem.
     """
-    if "segments" in files:
-        raise InputError("table_of_pieces", file=files["segments"].name)
     known: dict[str, dict[str, str]] = {}
     text = files["text"]
     data = text.read(MAX_TEXT_BYTES)
     content, encoding, is_certain = decode_text(data, text.name, reading.encoding)
-    for name in ("wav.scp", "utt2spk"):
+    for name in ("wav.scp", "utt2spk", "segments"):
         lines: list[str] = []
         if name in files:
             raw = files[name].read(MAX_TEXT_BYTES)
@@ -114,14 +128,19 @@ def draft_kaldi(files: Mapping[str, Entry], reading: Reading) -> Draft:
         known[name] = {p[0]: cell(p, 1) for line in lines if (p := line.strip().split(None, 1))}
     split = text.folder[-1] if text.folder else ""
     records = [["file", "text", "speaker", "split"]]
-    for line in content.splitlines():
+    spans = {}
+    for number, line in enumerate(content.splitlines(), start=1):
         parts = line.strip().split(None, 1)
         utterance = cell(parts, 0)
-        path = known["wav.scp"].get(utterance, utterance)
+        segment = known["segments"].get(utterance, "").split()
+        recording = cell(segment, 0) or utterance
+        path = known["wav.scp"].get(recording, recording)
+        if segment:
+            spans[number] = _span(cell(segment, 1), cell(segment, 2))
         speaker = known["utt2spk"].get(utterance, "")
         records.append([path, cell(parts, 1), speaker, split] if parts else [])
     found = draft(records, text.name, replace(reading, audio=None, text=None))
-    return replace(asking_encoding(found, encoding, is_certain), n_above=1)
+    return replace(asking_encoding(found, encoding, is_certain), n_above=1, spans=spans)
 
 
 def left_out(names: list[tuple[tuple[str, ...], str]]) -> set[int]:

@@ -79,7 +79,7 @@ def clock(time_s: float) -> str:
     return f"{tenths // 36000}:{tenths // 600 % 60:02}:{tenths // 10 % 60:02}.{tenths % 10}"
 
 
-def _name(recording: str, start_s: float, end_s: float) -> str:
+def clip_name(recording: str, start_s: float, end_s: float) -> str:
     return f"{recording} {clock(start_s)}–{clock(end_s)}"
 
 
@@ -209,7 +209,7 @@ def _segment(
     before_s, behind_s = min(quiet[part[0]][0], spare_s / 2), min(quiet[part[-1]][1], spare_s / 2)
     lines = (line for i in part for cue in units[i].cues for line in cue.text.splitlines())
     return Segment(
-        name=_name(recording, first.start_s, last.end_s),
+        name=clip_name(recording, first.start_s, last.end_s),
         recording=recording,
         start_s=first.start_s - before_s,
         end_s=last.end_s + behind_s,
@@ -221,5 +221,5 @@ def _segment(
 
 def _refusal(cue: Cue, code: str, recording: str, file: str) -> Segment:
     params = {"file": file, "text": cue.text.strip()[:60]}
-    name = _name(recording, cue.start_s, cue.end_s)
+    name = clip_name(recording, cue.start_s, cue.end_s)
     return Segment(name, recording, 0, 0, cue.text, row=cue.line, problem=code, params=params)

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from pathlib import PurePosixPath
 
@@ -78,6 +78,7 @@ class Row:
     number: int
     problem: str = ""
     source: str = ""  # as of `clips.Candidate`
+    span: tuple[float, float] | None = None  # seconds of a longer recording, when it is a part
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,9 @@ class Draft:
 
     `questions`: what only a person can say, "encoding" or "columns". `n_above`: records that are
     not in the file, such as a header made of JSON's keys. `recordings`: the column of a Parquet
-    file that holds the sound itself. `has_more`: other sheets name recordings too.
+    file that holds the sound itself. `has_more`: other sheets name recordings too. `spans`: by a
+    row's number, the seconds where it begins and ends in its recording; empty when rows are whole
+    recordings.
     """
 
     name: str
@@ -99,6 +102,7 @@ class Draft:
     n_above: int = 0
     recordings: str | None = None
     has_more: bool = False
+    spans: dict[int, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def labels(self) -> list[str]:
@@ -147,7 +151,9 @@ class Draft:
         source = COMMON_VOICE if names >= COMMON_VOICE_COLUMNS else ""
         n_columns = self.n_columns
         rows = [_row(record, self.columns, n_columns, n, whole) for n, record in body]
-        return [replace(row, source=source) for row in rows] if source else rows
+        if source or self.spans:
+            rows = [replace(row, source=source, span=self.spans.get(row.number)) for row in rows]
+        return rows
 
 
 def cell(record: Sequence[str], i: int) -> str:

@@ -19,6 +19,7 @@ from whisper_tuner.data.encodings import decode_text
 from whisper_tuner.data.entries import Entry, opened
 from whisper_tuner.data.layouts import KALDI_NAMES, draft_kaldi, left_out
 from whisper_tuner.data.matching import Names
+from whisper_tuner.data.spans import of_spans
 from whisper_tuner.data.table_files import MAYBE_SUFFIXES, TABLE_SUFFIXES, draft_file, stem
 from whisper_tuner.data.tables import Draft, Knows, Reading, Row
 from whisper_tuner.data.tiers import Choice
@@ -88,8 +89,7 @@ class Upload:
             try:
                 draft = draft_file(entry, self.reading, self._knows(entry))
             except InputError as error:
-                is_table = entry.suffix in TABLE_SUFFIXES or error.code == "table_of_pieces"
-                draft = error if is_table else None
+                draft = error if entry.suffix in TABLE_SUFFIXES else None
             if draft is not None:
                 self.drafts.append((entry, draft))
             elif entry.suffix == ".txt":
@@ -157,6 +157,7 @@ class Upload:
 
     def candidates(self) -> Iterator[Candidate]:
         yield from self._of_rows()
+        yield from self._of_spans()
         for entry, draft, rows in self.tables:
             if draft.recordings:
                 yield from self._of_recordings(entry, draft.recordings, rows)
@@ -185,7 +186,7 @@ class Upload:
 
     def _of_rows(self) -> Iterator[Candidate]:
         named = [(entry.folder, rows) for entry, draft, rows in self.tables if not draft.recordings]
-        rows = [(folder, row) for folder, rows in named for row in rows]
+        rows = [(folder, row) for folder, rows in named for row in rows if row.span is None]
         matches = [self.names.find(row.file, folder) for folder, row in rows]
         # A row "s1/a.wav" does not mean s2/a.wav when another row says "s2/a.wav".
         taken = {match.files[0] for match in matches if match.whole and len(match.files) == 1}
@@ -202,6 +203,26 @@ class Upload:
         del rows, matches  # decoding the recordings takes its time and memory
         for i, same in rows_of.items():
             yield _of_rows_of_one(self.audio[i], same, dev)
+
+    def _of_spans(self) -> Iterator[Candidate]:
+        """Rows that are parts of longer recordings."""
+        rows_of: dict[int, list[Row]] = defaultdict(list)
+        dev = self._dev
+        for entry, _, rows in self.tables:
+            for row in rows:
+                if row.span is None:
+                    continue
+                files = self.names.find(row.file, entry.folder).files
+                self.used.update(files)
+                problem = row.problem or ("name_ambiguous" if files else "audio_missing")
+                if len(files) == 1 and not row.problem:
+                    rows_of[files[0]].append(
+                        replace(row, split=dev if row.split == "dev" else row.split)
+                    )
+                else:
+                    yield Candidate(row.file, None, row.text, row=row.number, problem=problem)
+        for i, rows in rows_of.items():
+            yield from of_spans(self.audio[i], rows)
 
     def _of_recordings(self, entry: Entry, column: str, rows: list[Row]) -> Iterator[Candidate]:
         """The rows of a Parquet file that holds the recordings too, one at a time."""

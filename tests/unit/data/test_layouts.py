@@ -3,8 +3,11 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
+from whisper_tuner.audio import SAMPLE_RATE
 from whisper_tuner.data.clips import COMMON_VOICE, Candidate
 from whisper_tuner.data.tables import Reading
 from whisper_tuner.data.upload import candidates
@@ -73,14 +76,63 @@ def test_broken_json_lines(tmp_path: Path) -> None:
     assert refusal(tmp_path) == "table_too_long"
 
 
-def test_pieces_of_longer_recordings_are_refused(tmp_path: Path) -> None:
-    row = {"audio_filepath": "a.wav", "text": "x", "offset": 2.5, "duration": 1}
-    for name in ("l.jsonl", "l.json"):
-        fill(tmp_path / name, {"a.wav": None, name: json.dumps(row)})
-        assert refusal(tmp_path / name) == "table_of_pieces"
-    kaldi = {"a.wav": None, "text": "u1 x", "wav.scp": "r1 a.wav", "segments": "u1 r1 0.0 1.5"}
-    fill(tmp_path / "kaldi", kaldi)
-    assert refusal(tmp_path / "kaldi") == "table_of_pieces"
+def long_recording(folder: Path, **tables: str) -> Path:
+    """Ten seconds that grow louder from second to second, and tables beside them."""
+    fill(folder, {name.replace("_", "."): content for name, content in tables.items()})
+    loudness = np.repeat(np.arange(1, 11) / 20, SAMPLE_RATE)
+    tone = np.sin(np.arange(10 * SAMPLE_RATE) * 0.3)
+    soundfile.write(folder / "long.wav", (loudness * tone).astype(np.float32), SAMPLE_RATE)
+    return folder
+
+
+def parts_of(source: Path) -> list[tuple]:
+    """Of each clip: what it is, its problem, its seconds, and which second of the recording its
+    sound is of.
+    """
+    rows = []
+    for found in candidates([source]):
+        sound = soundfile.read(found.audio)[0] if found.audio else np.zeros(SAMPLE_RATE)
+        second = round(20 * np.abs(sound[:SAMPLE_RATE]).max()) - 1
+        about = (found.text, found.speaker, found.split, found.row, found.problem)
+        rows.append((*about, len(sound) / SAMPLE_RATE, second))
+    return rows
+
+
+def test_parts_by_nemos_offset(tmp_path: Path) -> None:
+    part = {"audio_filepath": "long.wav", "text": "two", "offset": 2, "duration": 1.5}
+    first = {**part, "text": "null", "offset": 0, "duration": 1}
+    endless = {"audio_filepath": "long.wav", "text": "x", "offset": 5}
+    behind = {**part, "text": "y", "offset": 9.5, "duration": 9}
+    lines = "\n".join(json.dumps(row) for row in (part, first, endless, behind))
+    assert parts_of(long_recording(tmp_path, l_jsonl=lines)) == [
+        ("x", "", "", 3, "cue_ends_before_start", 1.0, -1),
+        ("null", "", "", 2, "", 1.0, 0),
+        ("two", "", "", 1, "", 1.5, 2),
+        ("y", "", "", 4, "cue_past_end", 1.0, -1),
+    ]
+
+
+def test_parts_by_kaldis_segments(tmp_path: Path) -> None:
+    long_recording(tmp_path)
+    tables = {
+        "train/wav.scp": "r1 /corpus/long.wav\n",
+        "train/text": "u1 one\nu2 two\nu3 three\nu4 four\n",
+        "train/segments": "u2 r1 4.0 5.5\nu1 r1 1.00 2.00\nu3 r2 0 1\nu4 r1 x 3\n",
+        "train/utt2spk": "u1 anna\nu2 bert\n",
+    }
+    assert sorted(parts_of(fill(tmp_path, tables))) == [
+        ("four", "", "train", 4, "cue_ends_before_start", 1.0, -1),
+        ("one", "anna", "train", 1, "", 1.0, 1),
+        ("three", "", "", 3, "audio_missing", 1.0, -1),
+        ("two", "bert", "train", 2, "", 1.5, 4),
+    ]
+
+
+def test_parts_of_what_is_no_recording(tmp_path: Path) -> None:
+    part = {"audio_filepath": "long.wav", "text": "x", "offset": 2, "duration": 1.5}
+    long_recording(tmp_path, l_jsonl=json.dumps(part))
+    (tmp_path / "long.wav").write_bytes(b"no sound")
+    assert [c.problem for c in candidates([tmp_path])] == ["audio_undecodable"]
 
 
 def test_kaldi(tmp_path: Path) -> None:
