@@ -17,6 +17,7 @@ from whisper_tuner.data.fixes import FIXES
 from whisper_tuner.model.catalogue import BASE_MODELS
 
 Command = Callable[[argparse.Namespace], int]
+NewCommand = Callable[[str, Command, str], argparse.ArgumentParser]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -36,7 +37,14 @@ def parser() -> argparse.ArgumentParser:
         return sub
 
     command("demo", commands.demo, "do the whole job on the bundled recordings")
+    _recording_commands(command)
+    _doctor_commands(command)
+    _training_commands(command)
+    _keeping_commands(command)
+    return root
 
+
+def _recording_commands(command: NewCommand) -> None:
     sub = command("prepare", commands.prepare, "read, check and split recordings into a new run")
     _source_arguments(sub)
 
@@ -46,6 +54,8 @@ def parser() -> argparse.ArgumentParser:
         command("align", align, "cut a long recording by its full text into clips to review")
     )
 
+
+def _doctor_commands(command: NewCommand) -> None:
     sub = command("check", check, "say what is worth a look in a run's recordings, and fix it")
     sub.add_argument("run", help="a run's id or folder")
     changing = sub.add_mutually_exclusive_group()
@@ -79,6 +89,8 @@ def parser() -> argparse.ArgumentParser:
         " `hf auth login` or HF_TOKEN; recordings of Common Voice are never pushed",
     )
 
+
+def _training_commands(command: NewCommand) -> None:
     _train_arguments(command("train", commands.train, "train a prepared run and measure it"))
 
     sub = command(
@@ -88,24 +100,6 @@ def parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("run", help="the trained run's id or folder")
     _source_arguments(sub)
-
-    sub = command("status", keeping.status, "say how a run, or every run, stands")
-    sub.add_argument("run", nargs="?", help="a run's id or folder")
-
-    sub = command(
-        "copy", keeping.copy, "bring a run's private copy in your account up to date, to its end"
-    )
-    sub.add_argument("run", help="a run's id or folder")
-
-    sub = command("delete", keeping.delete, "delete a run: recordings, adapter, everything")
-    sub.add_argument("run", help="a run's id or folder")
-    sub.add_argument("--yes", action="store_true", help="do not ask")
-
-    sub = command("restore", commands.restore, "get a run back from its private copy")
-    sub.add_argument("repo", help="the copy's name in your account: whisper-tuner-copy-…")
-    sub.add_argument(
-        "--archive", type=Path, help="Common Voice: the tar.gz the recordings came from"
-    )
 
     summaries = (
         ("stop", commands.stop, "end a training and keep what was learned"),
@@ -130,10 +124,29 @@ def parser() -> argparse.ArgumentParser:
         if name == "push":
             sub.add_argument("--name", required=True, help="the repository's name")
             sub.add_argument("--public", action="store_true", help="public instead of private")
-    return root
 
 
-def _listing_commands(command: Callable[[str, Command, str], argparse.ArgumentParser]) -> None:
+def _keeping_commands(command: NewCommand) -> None:
+    sub = command("status", keeping.status, "say how a run, or every run, stands")
+    sub.add_argument("run", nargs="?", help="a run's id or folder")
+
+    sub = command(
+        "copy", keeping.copy, "bring a run's private copy in your account up to date, to its end"
+    )
+    sub.add_argument("run", help="a run's id or folder")
+
+    sub = command("delete", keeping.delete, "delete a run: recordings, adapter, everything")
+    sub.add_argument("run", help="a run's id or folder")
+    sub.add_argument("--yes", action="store_true", help="do not ask")
+
+    sub = command("restore", commands.restore, "get a run back from its private copy")
+    sub.add_argument("repo", help="the copy's name in your account: whisper-tuner-copy-…")
+    sub.add_argument(
+        "--archive", type=Path, help="Common Voice: the tar.gz the recordings came from"
+    )
+
+
+def _listing_commands(command: NewCommand) -> None:
     sub = command("catalogue", catalogue, "list the Common Voice datasets of Mozilla")
     sub.add_argument("words", nargs="*", help="only those with these words, such as Welsh")
 

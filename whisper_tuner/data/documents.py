@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path, PurePosixPath
 from xml.parsers import expat
 
+from whisper_tuner.config import TEMP_PREFIX
 from whisper_tuner.data.archives import open_archive
 from whisper_tuner.data.encodings import decode_text
 from whisper_tuner.errors import InputError
@@ -48,7 +49,10 @@ def _read(path: Path, name: str) -> bytes:
 
 
 def _docx(path: Path, name: str) -> str:
-    with tempfile.TemporaryDirectory() as folder, open_archive(path, name) as archive:
+    with (
+        tempfile.TemporaryDirectory(prefix=TEMP_PREFIX) as folder,
+        open_archive(path, name) as archive,
+    ):
         if MEMBER not in archive.names:
             raise InputError("document_broken", file=name)
         target = Path(folder) / "document.xml"

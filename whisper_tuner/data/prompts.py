@@ -113,7 +113,7 @@ def read_file(path: Path, name: str) -> tuple[str, str]:
     Raises: InputError sentences_unreadable, and those of `entries.Entry.read`,
     `encodings.decode_text` and `table_files.draft_file`.
     """
-    entry = Entry(name, lambda: path)
+    entry = Entry(name, lambda: path, lambda: path.stat().st_size)
     if entry.suffix not in TABLE_SUFFIXES | {".txt"}:
         raise InputError("sentences_unreadable", file=entry.file_name)
     if entry.suffix in TABLE_SUFFIXES:

@@ -9,6 +9,7 @@ from pathlib import Path
 import soundfile
 
 from whisper_tuner.alignment import review, task
+from whisper_tuner.config import TEMP_PREFIX
 from whisper_tuner.data.clips import Candidate
 from whisper_tuner.data.cutting import Recording, cut
 from whisper_tuner.data.documents import read_document
@@ -83,7 +84,7 @@ class AlignedSource:
         if not any(row.keep for row in rows):
             raise InputError("alignment_nothing_kept")
         path = task.sound_path(self.aligned)
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(prefix=TEMP_PREFIX) as folder:
             sound = Path(folder) / "recording.flac"  # `cut` writes beside it
             sound.symlink_to(path.resolve())
             recording = Recording(sound, soundfile.info(path).duration)

@@ -17,13 +17,13 @@ from whisper_tuner.errors import TunerError
 from whisper_tuner.locales import text
 from whisper_tuner.model.catalogue import BASE_MODELS
 from whisper_tuner.narrate import rough_duration, status_sentence
-from whisper_tuner.runs import jobs
+from whisper_tuner.runs import jobs, quota
 from whisper_tuner.runs.events import Progress, StateChanged, read_events
 from whisper_tuner.runs.folder import Run, default_root
 from whisper_tuner.ui import review_view, views
 from whisper_tuner.ui.add_to import run_to_add_to
 from whisper_tuner.ui.language import label
-from whisper_tuner.ui.preparing import PROGRESS, prepare_run
+from whisper_tuner.ui.preparing import PROGRESS, new_run, prepare_run
 from whisper_tuner.ui.session import (
     PRIVATE,
     QUIET,
@@ -123,7 +123,7 @@ class AlignCorner:
         drawn = [part for part in self.outputs if part is not self.language]
         said = [self.room, self.found]
         gr.on([files.change, page.lang.input], self.look, [page.lang, files], said, **QUIET)
-        begun = [*known, files, self.language, self.base]
+        begun = [*known, page.person, files, self.language, self.base]
         self.button.click(self.begin, begun, drawn, **PRIVATE)
         self.timer.tick(self.stand, known, drawn, **QUIET)
         self.stop.click(self.end, known, drawn, **PRIVATE)
@@ -134,7 +134,7 @@ class AlignCorner:
         self.keep.click(self.decide_keep, decided, drawn, **QUIET)
         self.drop.click(self.decide_drop, decided, drawn, **QUIET)
         self.keep_sure.click(self.keep_all_sure, known, drawn, **PRIVATE)
-        given = [*known, page.run_id, self.where]
+        given = [*known, page.run_id, page.person, self.where]
         made = [self.told, page.run_id, page.spoken]
         then_redraw(self.use.click(self.use_clips, given, made, concurrency_limit=2, **PRIVATE))
 
@@ -147,7 +147,13 @@ class AlignCorner:
         return gr.Column(visible=True), views.paragraph(text("align_found", lang, **names))
 
     def begin(
-        self, lang: str, id: str, files: list[str] | None, language: str | None, base: str
+        self,
+        lang: str,
+        id: str,
+        person: str,
+        files: list[str] | None,
+        language: str | None,
+        base: str,
     ) -> Updates:
         pair = find_pair([Path(file) for file in files or []])
         before = find_run(id)
@@ -157,7 +163,8 @@ class AlignCorner:
             return {self.told: views.paragraph(text("train_choose_language", lang), "problem")}
         run = None
         try:
-            run = Run.create(default_root())
+            quota.require(default_root(), person.split(), is_new=True)
+            run = new_run(person)
             steps.align(run, *pair, language, base)
         except TunerError as error:
             if run:
@@ -221,7 +228,13 @@ class AlignCorner:
         return self.stand(lang, id) | after
 
     def use_clips(
-        self, lang: str, id: str, run_id: str, where: str, progress: gr.Progress = PROGRESS
+        self,
+        lang: str,
+        id: str,
+        run_id: str,
+        person: str,
+        where: str,
+        progress: gr.Progress = PROGRESS,
     ) -> tuple:
         try:
             aligned = open_run(id)
@@ -233,7 +246,7 @@ class AlignCorner:
             return steps.prepare_from(run, steps.AlignedSource(aligned), on_progress=tell)
 
         into = run_to_add_to(run_id, where)
-        return prepare_run(lang, prepare, progress, n_rows, language, into)
+        return prepare_run(lang, prepare, progress, n_rows, language, into, person)
 
 
 def told(aligned: Run, lang: str) -> str:

@@ -175,7 +175,7 @@ class RecordTab:
             take_in = steps.add_sheet if into else steps.prepare_sheet
             return take_in(run, sheet, on_progress=tell)
 
-        return prepare_run(lang, read, progress, n, language, into)
+        return prepare_run(lang, read, progress, n, language, into, person)
 
 
 def is_own(sheet: Sheet, person: str) -> bool:

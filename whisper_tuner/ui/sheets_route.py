@@ -13,6 +13,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from whisper_tuner import steps
+from whisper_tuner.config import TEMP_PREFIX
 from whisper_tuner.data.takes import Take
 from whisper_tuner.errors import AudioError, InputError, TunerError
 from whisper_tuner.locales import sentences, text
@@ -72,7 +73,7 @@ async def keep_take(request: Request) -> Response:
     lang = request.query_params.get("lang", "")
     try:
         opened, n = _sheet(request), request.path_params["n"]
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(prefix=TEMP_PREFIX) as folder:
             path = Path(folder) / "take.wav"
             await _receive(request, path)
             answer = await run_in_threadpool(_keep, opened, n, path, lang)
