@@ -6,12 +6,14 @@ Cuts different pieces out of the bundled Italian speech and writes them as 48 kH
 Voice publishes its clips: 4.32 s on average, so that 10,000 are 12 hours. Writing them is not
 timed. Then, in a fresh process for every size:
 
-- prepare: `steps.prepare` on a real run: decode, check, split, write FLAC
+- prepare: `steps.prepare` on a real run, from one ZIP as it is uploaded: unpack, decode, check,
+  split, write FLAC, and all that the doctor examines
 - loader: one epoch of the training's batches from that run, drawn by the Trainer's own data
   loader; the model is one number that never sees them
 
-Wall time is `perf_counter`, CPU time is that of the process with all its threads, peak memory is
-the kernel's (VmHWM), imports included. The files are in the page cache, having just been written.
+Wall time is `perf_counter`; CPU time is that of the process with all its threads and of the
+children that decode; peak memory is the kernel's, imports included, of the process (VmHWM) and of
+its largest child. The files are in the page cache, having just been written.
 """
 
 import argparse
@@ -19,9 +21,11 @@ import csv
 import json
 import multiprocessing
 import os
+import resource
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
@@ -86,24 +90,43 @@ def first_of(source: Path, n_clips: int, folder: Path) -> Path:
     return folder
 
 
+def packed(folder: Path) -> Path:
+    """The folder as a ZIP beside it."""
+    path = folder.with_suffix(".zip")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for file in sorted(folder.rglob("*.*")):
+            archive.write(file, file.relative_to(folder))
+    return path
+
+
 def _write_table(folder: Path, rows: list) -> None:
     with (folder / METADATA_NAME).open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("file_name", "transcription"), *rows])
 
 
 def measured(work: Callable[[], dict]) -> dict:
-    """What `work` returns, with its seconds and the peak memory of this process."""
-    wall, cpu = time.perf_counter(), time.process_time()
+    """What `work` returns, with its seconds and the peak memory of this process and a child."""
+    wall, cpu = time.perf_counter(), _cpu_s()
     result = work()
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    wall, cpu = time.perf_counter() - wall, _cpu_s() - cpu
     status = Path("/proc/self/status").read_text(encoding="ascii")
     peak_kib = next(int(line.split()[1]) for line in status.splitlines() if "VmHWM" in line)
     return {
         "s": round(wall, 3),
         "cpu_s": round(cpu, 3),
         "peak_rss_mb": round(peak_kib * 1024 / 1e6, 1),
+        "child_peak_rss_mb": round(_children().ru_maxrss * 1024 / 1e6, 1),
         **result,
     }
+
+
+def _cpu_s() -> float:
+    """Of this process and of its children that have ended."""
+    return time.process_time() + _children().ru_utime + _children().ru_stime
+
+
+def _children() -> resource.struct_rusage:
+    return resource.getrusage(resource.RUSAGE_CHILDREN)
 
 
 def prepare(run: Run, source: Path) -> dict:
@@ -161,7 +184,7 @@ def measure(sizes: list[int], folder: Path) -> list[dict]:
     write_source(source, max(sizes))
     rows = []
     for n_clips in sizes:
-        part = first_of(source, n_clips, folder / f"source-{n_clips}")
+        part = packed(first_of(source, n_clips, folder / f"source-{n_clips}"))
         run = Run.create(folder / "runs")
         stages = {
             "prepare": in_fresh_process(prepare, run, part),
