@@ -3,6 +3,7 @@
 A repository that is not ours is never written to. No token is in any file, message or error.
 """
 
+import hashlib
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -82,12 +83,20 @@ def commit(
     with ExitStack() as stack:
         # Open files, not paths: the client then uploads over HTTPS, where it reports what fails.
         # Its Xet transfer, used for paths, waits for an unreachable server without end.
-        operations = [
-            *(CommitOperationAdd(n, stack.enter_context(opened(c))) for n, c in files.items()),
-            *(CommitOperationDelete(name) for name in removed),
-        ]
+        added = [CommitOperationAdd(n, stack.enter_context(opened(c))) for n, c in files.items()]
+        different = list({_content(files[add.path_in_repo]): add for add in added}.values())
+        if len(different) < len(added):
+            # Files of the same bytes, such as an adapter and its last checkpoint: the client would
+            # read one of them for both uploads at the same time, and send less than it announced.
+            api.preupload_lfs_files(repo_id, different, repo_type=kind)
+        operations = [*added, *(CommitOperationDelete(name) for name in removed)]
         made = api.create_commit(repo_id, operations, commit_message=message, repo_type=kind)
         return made.oid
+
+
+def _content(content: Path | bytes) -> str:
+    with opened(content) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def opened(content: Path | bytes) -> BinaryIO:

@@ -8,6 +8,7 @@ import traceback
 from pathlib import Path
 
 import pytest
+from huggingface_hub import HfApi
 
 from tests.hub_server import HubServer
 from tests.hub_wire import Repo
@@ -15,7 +16,7 @@ from tests.unit.publish.conftest import TOKEN, fill_adapter
 from whisper_tuner.errors import PublishError
 from whisper_tuner.publish.hub import PushResult, check_repo_name, push
 from whisper_tuner.publish.package import ALLOWED_FILES, WEIGHTS_NAME, package_files
-from whisper_tuner.publish.repository import ask_patiently
+from whisper_tuner.publish.repository import ask_patiently, commit
 from whisper_tuner.runs.folder import Run
 
 # The client uploads open files with a spelling that its HTTP library has deprecated.
@@ -171,6 +172,20 @@ def test_a_lost_answer_does_not_push_twice(hub: HubServer, run: Run, request_lin
     hub.fail(request_line, after=True)
     assert push_to(hub, run).repo_id == REPO_ID
     assert len(hub.repos[REPO_ID].commits) == 2
+
+
+def test_files_of_the_same_bytes_are_not_read_at_the_same_time(
+    hub: HubServer, tmp_path: Path
+) -> None:
+    """The client would upload both from one open file, and each would get a part of it."""
+    api = HfApi(endpoint=hub.endpoint, token=TOKEN)
+    api.create_repo(REPO_ID, private=True)
+    path = tmp_path / "adapter.safetensors"
+    for step in range(6):
+        path.write_bytes(bytes([step]) * 6_000_000)
+        commit(api, REPO_ID, {f"{step}/{name}.safetensors": path for name in "ab"}, "twins")
+    sizes = {len(data) for name, data in hub.repos[REPO_ID].files.items() if "/" in name}
+    assert sizes == {6_000_000}
 
 
 @pytest.mark.parametrize("is_wrapped", [False, True])
