@@ -67,7 +67,7 @@ class AlignCorner:
                 interactive=False,
                 wrap=True,
                 max_height=360,
-                column_widths=["60px", "170px", "95px", "110px", "420px"],
+                column_widths=["70px", "180px", "95px", "115px", "510px"],
                 elem_id="review-rows",
             )
             self.chosen = gr.State(None)

@@ -24,7 +24,7 @@ def test_what_waits_for_a_decision_comes_first_the_least_sure_first():
     cells = review_view.table(ROWS, "en")
     assert cells[2] == ["2", "0:00:05.0–0:00:09.5", "30%", "left out", "Seconda, forse."]
     assert [row[3] for row in cells] == ["not heard", "no words", "left out", "kept", "left out"]
-    assert "1 clips are kept (0.1 minutes); 3 rows wait" in review_view.summary(ROWS, "en")
+    assert "Kept: 1 of the clips (0.1 minutes)" in review_view.summary(ROWS, "en")
     assert all(len(row) == len(review_view.columns("zh")) for row in cells)
 
 
