@@ -35,7 +35,8 @@ class Results:
     def __init__(self, path: Path | None, seed: int) -> None:
         self._path, self._seed = path, seed
         known = json.loads(path.read_text()) if path and path.exists() else {}
-        self.parts: dict[str, dict] = known.get("parts", {})
+        self.parts: dict[str, dict] = known.pop("parts", {})
+        self._before = known  # figures of parts that are not measured anew
 
     def tally(self, key: str) -> Tally:
         """Of the files of this kind given with this seed so far."""
@@ -59,7 +60,7 @@ class Results:
             total[name] = sum(row[name] for row in given.values())
         for key in ("bombs", "tables", "defects"):
             total |= {k: v for k, v in self.parts.get(key, {}).items() if k != "seed"}
-        return total | {"parts": given}
+        return self._before | total | {"parts": given}
 
 
 def give(key: str, n: int, seed: int, until_s: float, results: Results) -> None:
