@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 
 LOCALES = {"en": "en-US", "zh": "zh-CN"}
 MAX_READY_CPU_S = 6.0
-MAX_MEMORY_MB = 400
+MAX_MEMORY_MB = 450  # behind a dozen visitors; torch alone would be more than 200 of it
 
 
 def spoken(lang: str) -> str:
