@@ -115,13 +115,13 @@ def no_room_named(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def told_when_full() -> Iterator[None]:
+def told_when_full(code: str = "disk_full") -> Iterator[None]:
     """For a person who presses a button: OSError becomes RunError when it says that the disk is."""
     try:
         yield
     except OSError as error:
         if is_no_room(error):
-            raise RunError("disk_full") from error
+            raise RunError(code) from error
         raise
 
 

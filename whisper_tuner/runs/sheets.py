@@ -8,14 +8,12 @@ import json
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from whisper_tuner.errors import InputError, RunError
 from whisper_tuner.runs import durable
-from whisper_tuner.runs.disk import is_full, is_no_room, require_disk
+from whisper_tuner.runs.disk import is_full, require_disk, told_when_full
 from whisper_tuner.runs.folder import ID_PATTERN
 
 FOLDER_NAME = "sheets"
@@ -54,7 +52,7 @@ class Sheet:
             raise InputError("sheets_too_many", limit=MAX_SHEETS)
         id = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(8)}"
         new = root / FOLDER_NAME / f"{NEW_PREFIX}{id}"
-        with _told_when_full():
+        with told_when_full("sheet_disk_full"):
             new.parent.mkdir(parents=True, exist_ok=True)
             new.mkdir(mode=0o700)
             (new / TAKES_NAME).mkdir()
@@ -96,15 +94,15 @@ class Sheet:
     def keep(self, n: int, flac: bytes) -> None:
         """Put a take of sentence `n` in the place of the one before, if there is one.
 
-        Raises RunError when the sheet was deleted meanwhile, InputError when the disk is full; then
-        the old take is still there.
+        Raises RunError when the sheet was deleted meanwhile, or the disk is full; then the old take
+        is still there.
         """
         path = self.take_path(n)
         new = path.with_name(f".{path.stem}-{secrets.token_hex(8)}.flac")
         try:
-            with _told_when_full():
+            with told_when_full("sheet_disk_full"):
                 if is_full(self.dir.parent):
-                    raise InputError("sheet_disk_full")
+                    raise RunError("sheet_disk_full")
                 new.write_bytes(flac)
                 durable.fsync(new)
                 new.replace(path)
@@ -149,13 +147,3 @@ def _is_readable(sheet: Sheet) -> bool:
         return bool(sheet.read_script())
     except RunError:
         return False
-
-
-@contextmanager
-def _told_when_full() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if is_no_room(error):
-            raise InputError("sheet_disk_full") from error
-        raise

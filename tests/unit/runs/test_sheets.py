@@ -110,7 +110,7 @@ def test_a_deleted_sheet_is_gone_and_takes_nothing_more(sheet, tmp_path):
 def test_a_full_disk_keeps_the_old_take(sheet, monkeypatch):
     sheet.keep(1, b"old")
     monkeypatch.setattr(sheets, "is_full", lambda _: True)
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(RunError) as caught:
         sheet.keep(1, b"new")
     assert caught.value.code == "sheet_disk_full" and sheet.take_path(1).read_bytes() == b"old"
 
