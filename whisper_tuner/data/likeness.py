@@ -9,8 +9,9 @@ speaker differ in a fifth of the bits (single words) or a third, copies in a twe
 Pairs to compare are found by words they share: the time grows with the clips, not the pairs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -26,7 +27,8 @@ MAX_DIFFERENT_HALF = 0.28  # in either half: a sentence that begins like another
 MAX_DIFFERENT_WORD = 0.15  # the same for clips of a single word,
 WORD_FRAMES = 48  # which have fewer loud frames than this
 MIN_COMMON = 0.8  # share of the shorter clip's loud frames that both must have
-N_PARTS = 4  # of all words, one at a time
+BLOCK = 1 << 16  # frames, 17 minutes of speech, whose links are looked at at a time
+OFFSET_BITS = 16  # of a link; 30 seconds are 1,875 frames
 N_NEXT = 2  # other clips with the same word may lie between two copies
 HOPELESS = 2  # times the limit: not worth looking a little further
 SLIP = 2  # frames by which shared words may be misplaced
@@ -76,8 +78,25 @@ def _sums(values: np.ndarray) -> np.ndarray:
 
 
 def copies(prints: Sequence[Print]) -> list[tuple[int, int]]:
-    """Pairs (earlier, later) of prints of the same recording; enough of them to link all copies."""
-    return [(i, j) for i, j, offset in _alike(prints) if _is_same(prints[i], prints[j], offset)]
+    """Pairs (earlier, later) of prints of the same recording; enough of them to link all copies.
+
+    Two that others link already are not compared. Every later copy is the later one of a pair.
+    """
+    first = list(range(len(prints)))
+
+    def root(i: int) -> int:
+        while first[i] != i:
+            first[i] = first[first[i]]
+            i = first[i]
+        return i
+
+    pairs = []
+    for i, j, offset in _alike(prints):
+        one, other = root(i), root(j)
+        if one != other and _is_same(prints[i], prints[j], offset):
+            first[other] = one
+            pairs.append((i, j))
+    return pairs
 
 
 def difference(one: Print, other: Print, offset: int) -> float:
@@ -111,44 +130,69 @@ def _is_same(one: Print, other: Print, offset: int) -> bool:
     return is_near and any(difference(one, other, offset + slip) <= limit for slip in slips)
 
 
-def _alike(prints: Sequence[Print]) -> list[list[int]]:
-    """Pairs that share words, with the offset at which most of these lie. Each shared word links a
-    clip with the next few that have it: copies share many, so a chain of links reaches them all.
+def _alike(prints: Sequence[Print]) -> Iterator[tuple[int, int, int]]:
+    """Pairs that share words, in order, with the offset at which most of these lie. Each shared
+    word links a clip with the next few that have it: copies share many, so a chain of links reaches
+    them all. Only the links of some clips are there at a time, for they need the most memory.
     """
-    pairs = np.concatenate([_links(*_landmarks(prints, part)) for part in range(N_PARTS)])
-    if not len(pairs):
-        return []
-    found, n_votes = np.unique(pairs, axis=0, return_counts=True)
-    by_pair = np.lexsort((-n_votes, found[:, 1], found[:, 0]))
-    found = found[by_pair]
-    is_new = np.append(True, (found[1:, :2] != found[:-1, :2]).any(axis=1))
-    return found[is_new].tolist()
+    words = np.concatenate([np.zeros(0, np.uint16), *(one.words for one in prints)])
+    starts = np.cumsum([0, *(len(one.words) for one in prints)])
+    order = _by_key(words, np.concatenate([np.zeros(0, bool), *map(_usable, prints)]))
+    wanted = np.append(np.arange(0, len(words), BLOCK), len(words))
+    blocks = starts[np.unique(np.searchsorted(starts, wanted))]  # of whole clips
+    for start, end in pairwise(blocks):
+        links, n_votes = np.unique(_links(words, order, starts, start, end), return_counts=True)
+        pairs = links >> OFFSET_BITS
+        best = np.lexsort((-n_votes, pairs))  # stable: of the offsets with as many the lowest
+        best = best[np.diff(pairs[best], prepend=-1) != 0]
+        firsts, seconds = divmod(pairs[best], len(prints))
+        offsets = (links[best] & (1 << OFFSET_BITS) - 1) - (1 << OFFSET_BITS - 1)
+        for i, j, offset in zip(firsts, seconds, offsets, strict=True):
+            yield int(i), int(j), int(offset)
 
 
-def _links(keys: np.ndarray, owners: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Owner, other owner and the offset of each two places with the same key, shape = (n, 3)."""
-    order = np.argsort(keys, kind="stable")
-    keys, owners, places = keys[order], owners[order], places[order]
-    links = []
+def _usable(one: Print) -> np.ndarray:
+    """Where a key may lie: its two words are loud and of this clip, and say something."""
+    is_used = one.loud.copy()
+    is_used[:-LAG] &= one.loud[LAG:] & ((one.words[:-LAG] | one.words[LAG:]) != 0)
+    is_used[-LAG:] = False
+    return is_used
+
+
+def _by_key(words: np.ndarray, is_used: np.ndarray) -> np.ndarray:
+    """All places that are used, int32: those with the same key beside each other, in their order.
+    A key is a word and the word 64 ms later.
+    """
+    order = np.empty(np.count_nonzero(is_used), np.int32)
+    n_parts, n_done = 1 + len(order) // BLOCK, 0
+    for part in range(n_parts):
+        places = np.flatnonzero(is_used & (words % n_parts == part))
+        keyed = _keys(words, places).astype(np.int64) << 32 | places
+        keyed.sort()
+        order[n_done : n_done + len(keyed)] = keyed & 0xFFFFFFFF
+        n_done += len(keyed)
+    return order
+
+
+def _keys(words: np.ndarray, places: np.ndarray) -> np.ndarray:
+    return words[places].astype(np.uint32) << 16 | words[places + LAG]
+
+
+def _links(
+    words: np.ndarray, order: np.ndarray, starts: np.ndarray, start: int, end: int
+) -> np.ndarray:
+    """Of each place from `start` to `end` with each of the next places that have its key in another
+    clip: the two clips and the offset, as one number.
+    """
+    links = [np.zeros(0, np.int64)]
+    n_clips = len(starts) - 1
     for n in range(1, N_NEXT + 1):
-        linked = (keys[n:] == keys[:-n]) & (owners[n:] != owners[:-n])
-        first, second = owners[:-n][linked], owners[n:][linked]  # stable: the first is the earlier
-        links.append(np.stack([first, second, places[n:][linked] - places[:-n][linked]], axis=1))
+        here = np.flatnonzero((order[:-n] >= start) & (order[:-n] < end))
+        here, there = order[here], order[here + n]
+        is_same = _keys(words, here) == _keys(words, there)
+        here, there = here[is_same], there[is_same]
+        first, second = (np.searchsorted(starts, at, side="right") - 1 for at in (here, there))
+        offset = (there - starts[second]) - (here - starts[first])
+        link = first * n_clips + second << OFFSET_BITS | offset + (1 << OFFSET_BITS - 1)
+        links.append(link[first != second])
     return np.concatenate(links)
-
-
-def _landmarks(prints: Sequence[Print], part: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of all loud frames: word and the word 64 ms later as one key, whose it is, and where. Only
-    the keys of one part, to need little memory at a time.
-    """
-    keys, owners, places = [np.zeros(0, np.uint32)], [np.zeros(0, np.int32)], []
-    for i, one in enumerate(prints):
-        words = one.words.astype(np.uint32)
-        both = (words[:-LAG] << 16) | words[LAG:]
-        is_used = one.loud[:-LAG] & one.loud[LAG:] & (both != 0) & (both % N_PARTS == part)
-        where = np.flatnonzero(is_used).astype(np.int32)
-        keys.append(both[where])
-        owners.append(np.full(len(where), i, np.int32))
-        places.append(where)
-    places.append(np.zeros(0, np.int32))
-    return np.concatenate(keys), np.concatenate(owners), np.concatenate(places)

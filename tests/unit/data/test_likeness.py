@@ -11,6 +11,7 @@ import soundfile
 
 from whisper_tuner import steps
 from whisper_tuner.audio import SAMPLE_RATE, read_flac
+from whisper_tuner.data import likeness
 from whisper_tuner.data.likeness import (
     Print,
     band_energies,
@@ -88,3 +89,12 @@ def test_silence_and_very_short_sounds_are_copies_of_nothing():
     tone = np.sin(np.arange(1000) / 5)
     nothing = [np.zeros(16_000), np.zeros(16_000), tone, tone, np.zeros(0)]
     assert copies([printed(samples) for samples in nothing]) == [] and copies([]) == []
+
+
+def test_looking_at_few_links_at_a_time_finds_the_same(sounds, monkeypatch):
+    changed = [printed(change(s)) for s in sounds[:8] for change in CHANGES.values()]
+    prints = [*map(printed, sounds), *changed]
+    found = copies(prints)
+    assert len(found) >= 0.97 * len(changed)
+    monkeypatch.setattr(likeness, "BLOCK", 50)  # frames, less than most clips have
+    assert copies(prints) == found
