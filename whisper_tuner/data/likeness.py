@@ -9,7 +9,7 @@ speaker differ in a fifth of the bits (single words) or a third, copies in a twe
 Pairs to compare are found by words they share: the time grows with the clips, not the pairs.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -37,12 +37,28 @@ _EDGES = np.unique(np.round(np.geomspace(LOWEST_BIN, HIGHEST_BIN, N_BANDS + 1)).
 _BIT_VALUES = (1 << np.arange(N_BANDS - 1)).astype(np.uint16)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Print:
-    """Words of 16 bits, shape = (n_frames,), and which frames are loud enough to compare."""
+    """Words of 16 bits, one for each frame, and which frames are loud enough to compare."""
 
-    words: np.ndarray  # uint16
-    loud: np.ndarray  # bool
+    packed: bytes  # the words, then one bit for each frame: a dataset has thousands of prints
+
+    @classmethod
+    def of(cls, words: np.ndarray, loud: np.ndarray) -> "Print":
+        """`words`: uint16, `loud`: bool, both of shape = (n_frames,)."""
+        return cls(words.tobytes() + np.packbits(loud).tobytes())
+
+    def __len__(self) -> int:
+        return len(self.packed) * 8 // 17
+
+    @property
+    def words(self) -> np.ndarray:
+        return np.frombuffer(self.packed, np.uint16, len(self))
+
+    @property
+    def loud(self) -> np.ndarray:
+        bits = np.frombuffer(self.packed, np.uint8, offset=2 * len(self))
+        return np.unpackbits(bits, count=len(self)).astype(bool)
 
 
 def spectra(samples: np.ndarray) -> np.ndarray:
@@ -62,13 +78,13 @@ def band_energies(power: np.ndarray) -> np.ndarray:
 def fingerprint(energies: np.ndarray) -> Print:
     """`energies`: of 17 bands, shape = (n_frames, 17). Too short a sound has an empty print."""
     if len(energies) <= SMOOTH + LAG:
-        return Print(np.zeros(0, np.uint16), np.zeros(0, bool))
+        return Print(b"")
     smooth = _sums(np.sqrt(energies))
     slopes = smooth[:, :-1] - smooth[:, 1:]
     words = (slopes[LAG:] > slopes[:-LAG]) @ _BIT_VALUES
     loudness = _sums(energies.sum(axis=1, keepdims=True))[:, 0]
     loudness = np.maximum(loudness[LAG:], loudness[:-LAG])
-    return Print(words, loudness > loudness.max() * 10 ** (-LOUD_DB / 10))
+    return Print.of(words, loudness > loudness.max() * 10 ** (-LOUD_DB / 10))
 
 
 def _sums(values: np.ndarray) -> np.ndarray:
@@ -104,12 +120,13 @@ def difference(one: Print, other: Print, offset: int) -> float:
 
     That of the worse half when it is alike in one half only; 1.0 with too little in common there.
     """
-    start, end = max(0, -offset), min(len(one.words), len(other.words) - offset)
+    start, end = max(0, -offset), min(len(one), len(other) - offset)
     if end <= start:
         return 1.0
     here, there = slice(start, end), slice(start + offset, end + offset)
-    both = one.loud[here] & other.loud[there]
-    n_common, n_needed = both.sum(), min(one.loud.sum(), other.loud.sum()) * MIN_COMMON
+    one_loud, other_loud = one.loud, other.loud
+    both = one_loud[here] & other_loud[there]
+    n_common, n_needed = both.sum(), min(one_loud.sum(), other_loud.sum()) * MIN_COMMON
     if n_common < max(MIN_FRAMES, n_needed):
         return 1.0
     different = np.bitwise_count(one.words[here][both] ^ other.words[there][both])
@@ -135,9 +152,11 @@ def _alike(prints: Sequence[Print]) -> Iterator[tuple[int, int, int]]:
     word links a clip with the next few that have it: copies share many, so a chain of links reaches
     them all. Only the links of some clips are there at a time, for they need the most memory.
     """
-    words = np.concatenate([np.zeros(0, np.uint16), *(one.words for one in prints)])
-    starts = np.cumsum([0, *(len(one.words) for one in prints)])
-    order = _by_key(words, np.concatenate([np.zeros(0, bool), *map(_usable, prints)]))
+    starts = np.cumsum([0, *map(len, prints)])
+    words, is_used = np.empty(starts[-1], np.uint16), np.empty(starts[-1], bool)
+    for one, start, end in zip(prints, starts[:-1], starts[1:], strict=True):
+        words[start:end], is_used[start:end] = one.words, _usable(one)
+    order = _by_key(words, is_used)
     wanted = np.append(np.arange(0, len(words), BLOCK), len(words))
     blocks = starts[np.unique(np.searchsorted(starts, wanted))]  # of whole clips
     for start, end in pairwise(blocks):
@@ -153,8 +172,8 @@ def _alike(prints: Sequence[Print]) -> Iterator[tuple[int, int, int]]:
 
 def _usable(one: Print) -> np.ndarray:
     """Where a key may lie: its two words are loud and of this clip, and say something."""
-    is_used = one.loud.copy()
-    is_used[:-LAG] &= one.loud[LAG:] & ((one.words[:-LAG] | one.words[LAG:]) != 0)
+    words, is_used = one.words, one.loud
+    is_used[:-LAG] &= is_used[LAG:] & ((words[:-LAG] | words[LAG:]) != 0)
     is_used[-LAG:] = False
     return is_used
 
@@ -166,12 +185,20 @@ def _by_key(words: np.ndarray, is_used: np.ndarray) -> np.ndarray:
     order = np.empty(np.count_nonzero(is_used), np.int32)
     n_parts, n_done = 1 + len(order) // BLOCK, 0
     for part in range(n_parts):
-        places = np.flatnonzero(is_used & (words % n_parts == part))
+        places = _where(len(words), lambda at: is_used[at] & (words[at] % n_parts == part))  # noqa: B023
         keyed = _keys(words, places).astype(np.int64) << 32 | places
         keyed.sort()
         order[n_done : n_done + len(keyed)] = keyed & 0xFFFFFFFF
         n_done += len(keyed)
     return order
+
+
+def _where(n: int, condition: Callable[[slice], np.ndarray]) -> np.ndarray:
+    """Where among `n` the condition holds, asked for one slice after the other."""
+    found = [np.zeros(0, np.int64)]
+    for start in range(0, n, BLOCK):
+        found.append(np.flatnonzero(condition(slice(start, min(start + BLOCK, n)))) + start)
+    return np.concatenate(found)
 
 
 def _keys(words: np.ndarray, places: np.ndarray) -> np.ndarray:
@@ -186,9 +213,10 @@ def _links(
     """
     links = [np.zeros(0, np.int64)]
     n_clips = len(starts) - 1
+    within = _where(len(order), lambda at: (order[at] >= start) & (order[at] < end))
     for n in range(1, N_NEXT + 1):
-        here = np.flatnonzero((order[:-n] >= start) & (order[:-n] < end))
-        here, there = order[here], order[here + n]
+        within = within[within < len(order) - n]
+        here, there = order[within], order[within + n]
         is_same = _keys(words, here) == _keys(words, there)
         here, there = here[is_same], there[is_same]
         first, second = (np.searchsorted(starts, at, side="right") - 1 for at in (here, there))

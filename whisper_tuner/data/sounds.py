@@ -27,7 +27,7 @@ def write_sounds(folder: Path, sounds: Sounds) -> None:
         np.savez(
             file,
             id=np.array(list(sounds), str),
-            length=np.array([len(one.words) for one in prints], np.int32),
+            length=np.array([len(one) for one in prints], np.int32),
             words=np.concatenate([np.zeros(0, np.uint16), *(one.words for one in prints)]),
             loud=np.packbits(np.concatenate([np.zeros(0, bool), *(one.loud for one in prints)])),
             **{name: np.array(column) for name, column in columns.items()},
@@ -46,7 +46,7 @@ def read_sounds(folder: Path) -> dict[str, Sound]:
     loud = np.split(np.unpackbits(data["loud"], count=len(data["words"])).astype(bool), ends[:-1])
     columns = [data[name].tolist() for name in _NUMBERS]
     return {
-        clip_id: Sound(**dict(zip(_NUMBERS, row, strict=True)), print=Print(*prints))
+        clip_id: Sound(**dict(zip(_NUMBERS, row, strict=True)), print=Print.of(*prints))
         for clip_id, prints, *row in zip(
             data["id"].tolist(), zip(words, loud, strict=False), *columns, strict=False
         )

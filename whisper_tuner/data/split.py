@@ -27,7 +27,7 @@ Copies = Mapping[str, str]  # by the id of each clip of which there are copies, 
 NO_COPIES: Copies = MappingProxyType({})
 
 
-@lru_cache(maxsize=1 << 15)  # asked for the same texts by split, doctor and page
+@lru_cache(maxsize=1 << 12)  # asked for the same texts by split, doctor and page
 def sentence_key(text: str) -> str:
     """What makes two transcripts the same sentence: no case, no punctuation, single spaces."""
     plain = unicodedata.normalize("NFKC", text).casefold()

@@ -71,7 +71,7 @@ def markup(clip: Clip) -> Finding | None:
     return clip.finding("transcript_markup", found=" ".join(found[:N_SHOWN])) if found else None
 
 
-@lru_cache(maxsize=1 << 15)  # asked for the same texts by several checks
+@lru_cache(maxsize=1 << 12)  # asked for the same texts by several checks
 def strip_markup(text: str) -> str:
     """Without tags, notes and times, and with `&amp;` as the sign that it stands for."""
     plain = MARKUP.sub(" ", html.unescape(text))
