@@ -129,10 +129,16 @@ def train(options: argparse.Namespace) -> int:
         report_run(run, options.json)
         return 0
     copier = Copier(run, token) if token else None
-    code = follow(run, options.json)
+    code = follow_training(run, options.json)
     if copier:
         copier.wait()
         print(copy_sentence(copier), file=sys.stderr, flush=True)  # not among the JSON
+    return code
+
+
+def follow_training(run: Run, as_json: bool, seen: int = 0) -> int:
+    code = follow(run, as_json, seen)
+    steps.finish_forgetting(run)  # its worker may have been killed at the very end
     return code
 
 
@@ -187,14 +193,14 @@ def demo(options: argparse.Namespace) -> int:
 def stop(options: argparse.Namespace) -> int:
     run = open_run(options.run)
     jobs.stop(run)
-    return follow(run, options.json)
+    return follow_training(run, options.json)
 
 
 def resume(options: argparse.Namespace) -> int:
     run = open_run(options.run)
     seen = max((record.seq for record in read_events(run.events_path)), default=0)
     steps.resume(run)
-    return follow(run, options.json, seen)
+    return follow_training(run, options.json, seen)
 
 
 def restore(options: argparse.Namespace) -> int:

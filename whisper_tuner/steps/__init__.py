@@ -13,6 +13,7 @@ from whisper_tuner.steps.alignment import (
     resume_alignment,
 )
 from whisper_tuner.steps.checks import has_dataset
+from whisper_tuner.steps.forgetting import finish_all_forgetting, finish_forgetting
 from whisper_tuner.steps.listening import listen, listening_s
 from whisper_tuner.steps.recordings import (
     EXAMPLE_DIR,
@@ -61,6 +62,8 @@ __all__ = [
     "download",
     "export_dataset",
     "export_sheet",
+    "finish_all_forgetting",
+    "finish_forgetting",
     "fix",
     "further",
     "has_dataset",
