@@ -78,7 +78,11 @@ class DoctorCorner:
 
 
 def fix(i: int, lang: str, run_id: str, codes: list[str]) -> str:
-    """`codes`: of the kinds as they are shown, so that nothing else is fixed than what was seen."""
+    """`codes`: of the kinds as they are shown, so that nothing else is fixed than what was seen;
+    none where the tab was forgotten meanwhile (`ui/upkeep.py`): the redraw brings them back.
+    """
+    if i >= len(codes):
+        return views.paragraph(text("page_was_left", lang), "note")
     try:
         steps.fix(open_run(run_id), codes[i])
     except TunerError as error:

@@ -63,3 +63,7 @@ def test_kinds_without_a_place_are_counted():
     said = rest_html(rest, "en")
     assert "3 more kinds" in said and "Noise: 3 · Very quiet: 3 · No capitals: 3" in said
     assert rest_html([], "en") == ""
+
+
+def test_a_tab_that_was_forgotten_is_told_to_press_again(tmp_path):
+    assert "press again" in fix(0, "en", "no run", [])
