@@ -18,6 +18,7 @@ from whisper_tuner.steps.listening import listen, listening_s
 from whisper_tuner.steps.recordings import (
     EXAMPLE_DIR,
     EXAMPLE_LANGUAGE,
+    EXAMPLE_PATHS,
     add,
     add_common_voice,
     export_dataset,
@@ -46,6 +47,7 @@ from whisper_tuner.steps.training import again, compare, further, plan, resume, 
 __all__ = [
     "EXAMPLE_DIR",
     "EXAMPLE_LANGUAGE",
+    "EXAMPLE_PATHS",
     "AlignedSource",
     "Deleted",
     "add",
