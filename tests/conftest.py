@@ -29,6 +29,7 @@ from tests.tiny import TINY_ID, build_hub_cache  # noqa: E402
 from whisper_tuner import steps  # noqa: E402
 from whisper_tuner.config import TrainConfig  # noqa: E402
 from whisper_tuner.runs import locks  # noqa: E402
+from whisper_tuner.runs.context import IMPOSSIBLE  # noqa: E402
 from whisper_tuner.runs.folder import Run  # noqa: E402
 
 
@@ -67,13 +68,17 @@ def small_source(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def prepared(hub_cache, small_source, tmp_path) -> Iterator[Run]:
-    """A run with its dataset, ready to be trained. No worker outlives the test."""
+    """A run with its dataset, ready to be trained. No worker outlives the test, and none of any run
+    beside it made an impossible change of state.
+    """
     run = Run.create(tmp_path / "runs")
     steps.prepare(run, [small_source])
     yield run
     for lock in run.dir.parent.glob("*/worker.lock"):
         if locks.is_held(lock):
             os.killpg(json.loads(lock.read_text())["pid"], signal.SIGKILL)
+    for log in run.dir.parent.glob("*/output.log"):
+        assert IMPOSSIBLE not in log.read_text(errors="replace")
 
 
 @pytest.fixture

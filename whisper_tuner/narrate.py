@@ -67,6 +67,8 @@ def finding_sentence(finding: Finding, lang: str = "en") -> str:
     for name in ("language", "heard_as", "usual_language"):
         if name in params:
             params[name] = text(f"language_{params[name]}", lang)
+    if finding.code == "heard_no_speech" and not params["heard"]:
+        return text("heard_nothing", lang, **params)
     return text(finding.code, lang, **params)
 
 

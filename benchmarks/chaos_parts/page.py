@@ -12,6 +12,7 @@ import subprocess
 import sys
 import urllib.request
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
@@ -29,17 +30,21 @@ ANSWER_WITHIN_S = 60
 class PageProcess:
     """The page on a free port, in a session of its own; killed at the end of its block, and with it
     all that it started and that is no run's worker. `eager`: checkpoints every second step.
+    `repository`: the checkout whose page it is. `settings`: of its environment, besides ours.
     """
 
-    def __init__(self, eager: bool = False) -> None:
+    def __init__(
+        self, eager: bool = False, repository: Path = REPOSITORY, settings: dict | None = None
+    ) -> None:
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             self.port = listener.getsockname()[1]
         environment = {**os.environ, "GRADIO_SERVER_PORT": str(self.port)}
+        environment |= settings or {}
         self._process = subprocess.Popen(
             [sys.executable, *(["-m", __name__] if eager else ["app.py"])],
             env=environment,
-            cwd=REPOSITORY,
+            cwd=repository,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

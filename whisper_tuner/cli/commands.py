@@ -34,6 +34,7 @@ from whisper_tuner.runs.folder import Run, default_root
 from whisper_tuner.runs.start import Origin, read_origin
 from whisper_tuner.runs.tryout import TryOut
 
+DEMO_BASE = "openai/whisper-base"
 DEMO_EPOCHS = 5
 N_FINDINGS = 3  # of a kind that preparing tells; `check` tells more
 
@@ -129,10 +130,18 @@ def train(options: argparse.Namespace) -> int:
         report_run(run, options.json)
         return 0
     copier = Copier(run, token) if token else None
-    code = follow(run, options.json)
+    code = follow_training(run, options.json)
     if copier:
         copier.wait()
         print(copy_sentence(copier), file=sys.stderr, flush=True)  # not among the JSON
+    return code
+
+
+def follow_training(run: Run, as_json: bool, seen: int = 0) -> int:
+    code = follow(run, as_json, seen)
+    steps.finish_forgetting(run)  # its worker may have been killed at the very end
+    if not as_json and jobs.can_resume(jobs.status(run)):
+        say(text("cli_stopped", run=run.id))
     return code
 
 
@@ -148,21 +157,22 @@ def say_plan(config: TrainConfig, expected: Plan, device: Device) -> None:
 
 
 def demo(options: argparse.Namespace) -> int:
-    """The whole job on the bundled recordings, ending in one sentence."""
+    """The whole job on the bundled recordings, ending in what it came to, and what to do next."""
     began_s = time.monotonic()
     run = Run.create(default_root())
-    report = steps.prepare(run, [steps.EXAMPLE_DIR])
+    say(text("cli_demo_begins"))
+    report = steps.prepare(run, steps.EXAMPLE_PATHS)
     say_report(report)
     device = find_device()
     config = TrainConfig(
-        base="openai/whisper-base",
+        base=DEMO_BASE,
         language=steps.EXAMPLE_LANGUAGE,
         precision=device.default_precision,
         epochs=DEMO_EPOCHS,
     )
     say_plan(config, steps.plan(run, config, device)[1], device)
     steps.train(run, config)
-    code = follow(run, as_json=False)
+    code = follow_training(run, as_json=False)
     if code or jobs.status(run).state != "done":
         return code or 1
     result = run.read_comparison()
@@ -170,6 +180,7 @@ def demo(options: argparse.Namespace) -> int:
     say(
         text(
             "cli_demo_result",
+            run=run.id,
             base_wer=result["base"]["wer"],
             tuned_wer=result["tuned"]["wer"],
             n=result["n_clips"],
@@ -187,14 +198,14 @@ def demo(options: argparse.Namespace) -> int:
 def stop(options: argparse.Namespace) -> int:
     run = open_run(options.run)
     jobs.stop(run)
-    return follow(run, options.json)
+    return follow_training(run, options.json)
 
 
 def resume(options: argparse.Namespace) -> int:
     run = open_run(options.run)
     seen = max((record.seq for record in read_events(run.events_path)), default=0)
     steps.resume(run)
-    return follow(run, options.json, seen)
+    return follow_training(run, options.json, seen)
 
 
 def restore(options: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ started under its run's lock, and only one that is proven to be the run's own is
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 from whisper_tuner.runs import heartbeat, jobs, listening, reasons, tryout
@@ -21,11 +22,16 @@ SWEEP_EVERY_S = 3600.0
 
 class Caretaker:
     """A daemon thread that looks at every run below `root` again and again, and once an hour sweeps
-    up what was left half made there and in `uploads`.
+    up what was left half made there and in `uploads`, and does what `hourly` does to `root`.
     """
 
-    def __init__(self, root: Path, uploads: Path | None = None) -> None:
-        self.root, self.uploads = root, uploads
+    def __init__(
+        self,
+        root: Path,
+        uploads: Path | None = None,
+        hourly: Callable[[Path], None] = lambda root: None,
+    ) -> None:
+        self.root, self.uploads, self.hourly = root, uploads, hourly
         threading.Thread(target=self._watch, daemon=True, name="caretaker").start()
 
     def _watch(self) -> None:
@@ -36,6 +42,7 @@ class Caretaker:
                 if time.monotonic() - swept_s > SWEEP_EVERY_S:
                     swept_s = time.monotonic()
                     sweep(self.root, self.uploads)
+                    self.hourly(self.root)
             except Exception:  # as below: without a caretaker nothing goes on by itself
                 traceback.print_exc()
             time.sleep(LOOK_EVERY_S)

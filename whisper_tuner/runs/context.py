@@ -2,17 +2,26 @@
 
 import os
 import signal
+import sys
 import time
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 
 from whisper_tuner.runs import disk
-from whisper_tuner.runs.events import Event, EventWriter, Note, Progress, StateChanged
+from whisper_tuner.runs.events import (
+    Event,
+    EventWriter,
+    Note,
+    Progress,
+    StateChanged,
+    may_follow,
+)
 from whisper_tuner.runs.folder import Run
 from whisper_tuner.runs.heartbeat import Pulse
 
 LOG_LIMIT_BYTES = 5_000_000
 DISK_POLL_S = 1.0
+IMPOSSIBLE = "impossible change of state"
 RANK_FAILURE_NAME = "rank_failure.json"  # why one of several training processes ended
 
 
@@ -32,6 +41,7 @@ class WorkerContext:
     writer: EventWriter | None
     pulse: Pulse | None = None
     stop_asked: bool = field(default=False, init=False)
+    _state: str = field(default="", init=False)  # as this process last entered it
 
     def obey_sigterm(self) -> None:
         signal.signal(signal.SIGTERM, self._on_sigterm)
@@ -52,6 +62,8 @@ class WorkerContext:
         self.moved()
         if self.writer is None:
             return
+        if isinstance(event, StateChanged):
+            self._check_state(event.state)
         try:
             self.writer.append(event)
         except OSError as error:
@@ -64,6 +76,15 @@ class WorkerContext:
 
     def enter(self, state: str) -> None:
         self.emit(StateChanged(state))
+
+    def _check_state(self, state: str) -> None:
+        """An impossible change of state is a fault of ours: it goes into the log, where the tests
+        look for it; whose training it is has nothing to do about it.
+        """
+        if self._state and not may_follow(self._state, state):
+            with suppress(OSError):  # a full disk
+                print(f"{IMPOSSIBLE}: {self._state} -> {state}", file=sys.stderr, flush=True)
+        self._state = state
 
     def pause_while_disk_is_full(self, then: str) -> None:
         """Wait, then enter the state `then`. Stop ends the waiting."""

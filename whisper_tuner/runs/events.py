@@ -28,6 +28,18 @@ STATES = (
     "failed",
 )
 TERMINAL_STATES = ("done", "stopped", "failed")
+# What a worker may enter behind each state. Each begins with "queued", whatever the one before it
+# left; it may fail anywhere, and pause anywhere where the disk is full.
+NEXT_STATES = {
+    "queued": ("preparing", "evaluating", "stopped"),
+    "preparing": ("aligning", "training", "stopped", "done"),
+    "aligning": ("stopped", "done"),
+    "training": ("training", "saving", "stopping", "preparing", "stopped"),
+    "paused": ("training", "queued", "stopped"),
+    "saving": ("saving", "training", "evaluating", "preparing", "stopped"),
+    "stopping": ("saving", "stopped"),
+    "evaluating": ("evaluating", "done", "stopped"),
+}
 
 
 @dataclass(frozen=True)
@@ -134,6 +146,11 @@ def parse(data: bytes) -> tuple[list[Record], int]:
             break
         n_bytes += len(line) + 1
     return records, n_bytes
+
+
+def may_follow(before: str, state: str) -> bool:
+    """Whether one worker may enter `state` when it was in `before`."""
+    return state in (*NEXT_STATES.get(before, ()), "paused", "failed") and before in NEXT_STATES
 
 
 def last_state(records: list[Record]) -> str:

@@ -13,10 +13,12 @@ from whisper_tuner.steps.alignment import (
     resume_alignment,
 )
 from whisper_tuner.steps.checks import has_dataset
+from whisper_tuner.steps.forgetting import finish_all_forgetting, finish_forgetting
 from whisper_tuner.steps.listening import listen, listening_s
 from whisper_tuner.steps.recordings import (
     EXAMPLE_DIR,
     EXAMPLE_LANGUAGE,
+    EXAMPLE_PATHS,
     add,
     add_common_voice,
     export_dataset,
@@ -45,6 +47,7 @@ from whisper_tuner.steps.training import again, compare, further, plan, resume, 
 __all__ = [
     "EXAMPLE_DIR",
     "EXAMPLE_LANGUAGE",
+    "EXAMPLE_PATHS",
     "AlignedSource",
     "Deleted",
     "add",
@@ -61,6 +64,8 @@ __all__ = [
     "download",
     "export_dataset",
     "export_sheet",
+    "finish_all_forgetting",
+    "finish_forgetting",
     "fix",
     "further",
     "has_dataset",

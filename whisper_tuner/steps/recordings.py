@@ -21,6 +21,7 @@ from whisper_tuner.steps.checks import changing_data, refuse_new_data, require_d
 
 tiers = upload.tiers  # what the tier of a `Reading` can be; empty: nothing to choose
 EXAMPLE_DIR = Path(__file__).resolve().parents[2] / "examples" / "italian-prompts"
+EXAMPLE_PATHS = [EXAMPLE_DIR / "metadata.csv", EXAMPLE_DIR / "clips"]
 EXAMPLE_LANGUAGE = "it"
 
 

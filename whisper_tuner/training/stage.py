@@ -1,5 +1,6 @@
 """The training stage: base → LoRA → Trainer → adapter → base and tuned on the held-out clips."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from transformers import set_seed
 
 from whisper_tuner.config import TrainConfig
 from whisper_tuner.data.clips import Clip, read_clips
-from whisper_tuner.data.forget import forget_common_voice
+from whisper_tuner.data.forget import FORGOTTEN, forget_common_voice
 from whisper_tuner.errors import TrainingError
 from whisper_tuner.evaluation.compare import Listener
 from whisper_tuner.evaluation.stage import base_transcripts, measure
@@ -98,9 +99,10 @@ def _train(context: WorkerContext, config: TrainConfig, n_parts: int) -> None:
     checkpoints.prune(context.run.checkpoints_dir, kept=1)
     context.enter("done")
     if not config.keep_common_voice:
-        n_deleted = forget_common_voice(context.run.dataset_dir)
-        if n_deleted:
-            context.emit(Note("note_common_voice_deleted", {"n": n_deleted}))
+        with suppress(OSError):  # it is done all the same, and `steps.finish_forgetting` goes on
+            n_deleted = forget_common_voice(context.run.dataset_dir)
+            if n_deleted:
+                context.emit(Note(FORGOTTEN, {"n": n_deleted}))
 
 
 def _go_on(context: WorkerContext, checkpoint: Path | None) -> bool:

@@ -11,6 +11,7 @@ import gradio as gr
 from gradio.events import Dependency
 from gradio.utils import get_upload_folder
 
+from whisper_tuner import steps
 from whisper_tuner.locales import LANGUAGES, text
 from whisper_tuner.runs import jobs, quota
 from whisper_tuner.runs.caretaker import Caretaker
@@ -45,6 +46,7 @@ from whisper_tuner.ui.session import (
 )
 from whisper_tuner.ui.theme import THEME
 from whisper_tuner.ui.train_step import TrainStep
+from whisper_tuner.ui.upkeep import MAX_TABS, Upkeep, share_heaps
 
 POLL_S = 1.0
 CACHE_CHECK_S, CACHE_AGE_S = 600, 3600  # uploads are deleted an hour after they came
@@ -215,11 +217,13 @@ def launch() -> None:
     Raises InputError when a variable of ours says something impossible.
     """
     quota.limit_bytes()  # a setting that is no number stops the page before anybody comes
+    share_heaps()
     blocks = build().queue(max_size=64, api_open=False)
     _, url, _ = blocks.launch(
         quiet=True,
         prevent_thread_lock=True,
         max_threads=80,
+        state_session_capacity=MAX_TABS,
         max_file_size=MAX_UPLOAD,
         allowed_paths=[],
         blocked_paths=[str(default_root())],
@@ -236,6 +240,7 @@ def launch() -> None:
         css_paths=Path(__file__).parent / "style.css",
         head=HEAD + record_tab.HEAD,
     )
-    Caretaker(default_root(), uploads_folder())
+    Upkeep(blocks.state_holder)
+    Caretaker(default_root(), uploads_folder(), steps.finish_all_forgetting)
     print(f"{fragments.TITLE}: {url}", flush=True)
     blocks.block_thread()

@@ -146,12 +146,10 @@ class DataStep:
         self.forward.click(lambda: gr.Tabs(selected="train"), None, page.steps, **QUIET)
 
     def prepare_example(self, lang: str, person: str, progress: gr.Progress = PROGRESS) -> tuple:
-        paths = [steps.EXAMPLE_DIR / "metadata.csv", steps.EXAMPLE_DIR / "clips"]
-
         def prepare(run: Run, tell: Callable[[int], None]) -> Report:
-            return steps.prepare(run, paths, on_progress=tell)
+            return steps.prepare(run, steps.EXAMPLE_PATHS, on_progress=tell)
 
-        n, language = n_recordings(paths), steps.EXAMPLE_LANGUAGE
+        n, language = n_recordings(steps.EXAMPLE_PATHS), steps.EXAMPLE_LANGUAGE
         return prepare_run(lang, prepare, progress, n, language, person=person)
 
     def prepare_files(

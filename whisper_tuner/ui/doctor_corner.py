@@ -2,13 +2,15 @@
 and the recordings as they now are, to take away.
 """
 
+from collections.abc import Mapping
 from functools import partial
 from html import escape
 
 import gradio as gr
 
 from whisper_tuner import steps
-from whisper_tuner.data.clips import COMMON_VOICE, Clip, Report
+from whisper_tuner.data.clips import COMMON_VOICE, Clip, Finding, Report
+from whisper_tuner.data.doctor import HEARD
 from whisper_tuner.data.fixes import can_undo
 from whisper_tuner.data.summary import Group, Summary, groups, summarise
 from whisper_tuner.errors import TunerError
@@ -49,6 +51,7 @@ class DoctorCorner:
         found, rest = every[:MAX_GROUPS], every[MAX_GROUPS:]
         can_share = any(clip.source != COMMON_VOICE for clip in clips)
         is_open = not run.spec_path.exists() and not run.start_dir.exists()
+        sounds = {clip.name: f"clip/{run.id}/{clip.id}" for clip in clips}
         updates: Updates = {
             self.summary: summary_html(summarise(run.dataset_dir, clips), lang) if clips else "",
             self.codes: [group.code for group in found],
@@ -59,7 +62,7 @@ class DoctorCorner:
         for i, (row, told, button) in enumerate(self.rows):
             group = found[i] if i < len(found) else None
             updates[row] = gr.Row(visible=group is not None)
-            updates[told] = group_html(group, lang) if group else ""
+            updates[told] = group_html(group, lang, sounds) if group else ""
             can_fix = bool(group and group.fix and is_open)
             name = text(f"fix_{group.fix}", lang, n=len(group.findings)) if can_fix else ""
             updates[button] = gr.Button(name, visible=can_fix)
@@ -78,7 +81,11 @@ class DoctorCorner:
 
 
 def fix(i: int, lang: str, run_id: str, codes: list[str]) -> str:
-    """`codes`: of the kinds as they are shown, so that nothing else is fixed than what was seen."""
+    """`codes`: of the kinds as they are shown, so that nothing else is fixed than what was seen;
+    none where the tab was forgotten meanwhile (`ui/upkeep.py`): the redraw brings them back.
+    """
+    if i >= len(codes):
+        return views.paragraph(text("page_was_left", lang), "note")
     try:
         steps.fix(open_run(run_id), codes[i])
     except TunerError as error:
@@ -119,11 +126,29 @@ def rest_html(rest: list[Group], lang: str) -> str:
     return views.paragraph(text("findings_rest", lang, n=len(rest), kinds=kinds), "note")
 
 
-def group_html(group: Group, lang: str) -> str:
-    """How many there are, and what the first few are about."""
-    shown = [finding_sentence(finding, lang) for finding in group.findings[:N_SHOWN]]
+def group_html(group: Group, lang: str, sounds: Mapping[str, str]) -> str:
+    """How many there are, and what the first few are about; with their sound where its sentence
+    asks to listen. `sounds`: the addresses, by the clips' names.
+    """
+    shown = group.findings[:N_SHOWN]
     more = len(group.findings) - len(shown)
-    lines = "".join(f"<p>{escape(sentence)}</p>" for sentence in shown)
+    lines = "".join(
+        f"<p>{escape(finding_sentence(finding, lang))}</p>{_players(finding, sounds)}"
+        for finding in shown
+    )
     if more:
         lines += f'<p class="sentence note">{escape(text("findings_more", lang, n=more))}</p>'
     return f'<p class="count">{escape(kind_sentence(group, lang))}</p>{lines}'
+
+
+def _players(finding: Finding, sounds: Mapping[str, str]) -> str:
+    """Of the clip that the base doubts, and of the one that it takes the transcript to be of."""
+    names = [finding.clip, finding.params.get("other", "")] if finding.code in HEARD else []
+    players = "".join(
+        f'<span class="name">{escape(name)}</span>'
+        f'<audio controls preload="none" src="{escape(sounds[name])}" aria-label="{escape(name)}">'
+        "</audio>"
+        for name in names
+        if name in sounds
+    )
+    return f'<div class="sound">{players}</div>' if players else ""

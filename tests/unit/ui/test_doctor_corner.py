@@ -13,24 +13,24 @@ HOSTILE = "<script>alert(1)</script>"
 
 def test_a_kind_names_the_first_few_and_counts_the_rest():
     found = [Finding("audio_noisy", f"{i}.wav", False, None, {"decibels": 9}) for i in range(7)]
-    html = group_html(Group("audio_noisy", found, "drop"), "en")
+    html = group_html(Group("audio_noisy", found, "drop"), "en", {})
     assert "Noise: 7" in html and "and 4 more like this" in html
     assert html.count(".wav is noisy") == N_SHOWN
-    assert "噪声: 7" in group_html(Group("audio_noisy", found, "drop"), "zh")
+    assert "噪声: 7" in group_html(Group("audio_noisy", found, "drop"), "zh", {})
 
 
 def test_hostile_names_and_texts_are_escaped():
     found = [Finding("transcript_markup", HOSTILE, False, None, {"found": HOSTILE})]
-    html = group_html(Group("transcript_markup", found, "markup"), "en")
+    html = group_html(Group("transcript_markup", found, "markup"), "en", {})
     assert "<script" not in html and html.count("&lt;script&gt;") == 2
 
 
 def test_left_out_and_refused_have_names_of_their_own():
     why = {"why": "audio_noisy", "evidence": {"decibels": 3}}
-    html = group_html(Group("left_out", [Finding("left_out", "a", True, None, why)], ""), "en")
+    html = group_html(Group("left_out", [Finding("left_out", "a", True, None, why)], ""), "en", {})
     assert "Left out by you: 1" in html and "a is noisy" in html
     refused = [Finding("audio_silent", "a", True, None, {"file": "a"})]
-    assert "Not used: 1" in group_html(Group("audio_silent", refused, ""), "en")
+    assert "Not used: 1" in group_html(Group("audio_silent", refused, ""), "en", {})
 
 
 def test_the_summary_draws_only_what_was_measured(tmp_path):
@@ -63,3 +63,22 @@ def test_kinds_without_a_place_are_counted():
     said = rest_html(rest, "en")
     assert "3 more kinds" in said and "Noise: 3 · Very quiet: 3 · No capitals: 3" in said
     assert rest_html([], "en") == ""
+
+
+def test_a_tab_that_was_forgotten_is_told_to_press_again(tmp_path):
+    assert "press again" in fix(0, "en", "no run", [])
+
+
+def test_what_is_to_be_listened_to_can_be_played():
+    said = {"text": "sì", "heard": "no", "distance": 0.9, "other": "b&.wav"}
+    found = [Finding("text_of_another", "a.wav", False, None, said)]
+    sounds = {"a.wav": "clip/run/1", "b&.wav": "clip/run/2"}
+    html = group_html(Group("text_of_another", found, "drop"), "en", sounds)
+    assert html.count("<audio") == 2 and 'src="clip/run/1"' in html and "b&.wav" not in html
+    noisy = [Finding("audio_noisy", "a.wav", False, None, {"decibels": 9})]
+    assert "<audio" not in group_html(Group("audio_noisy", noisy, "drop"), "en", sounds)
+
+
+def test_nothing_heard_is_said_so():
+    found = [Finding("heard_no_speech", "a.wav", False, None, {"heard": "", "seconds": 1.4})]
+    assert "wrote nothing for 1.4" in group_html(Group("heard_no_speech", found, "drop"), "en", {})
