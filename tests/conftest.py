@@ -1,5 +1,6 @@
 """What all tests share: a Hub cache with tiny Whispers, no network, folders of their own."""
 
+import gc
 import json
 import os
 import shutil
@@ -21,6 +22,8 @@ os.environ.update(  # before huggingface_hub is imported: it reads these once
 for name in ("HF_TOKEN", "HF_ENDPOINT", "SPACE_ID"):
     os.environ.pop(name, None)
 
+gc.disable()  # until all tests are collected: see `pytest_collection_finish`
+
 import csv  # noqa: E402
 
 import pytest  # noqa: E402
@@ -31,6 +34,12 @@ from whisper_tuner.config import TrainConfig  # noqa: E402
 from whisper_tuner.runs import locks  # noqa: E402
 from whisper_tuner.runs.context import IMPOSSIBLE  # noqa: E402
 from whisper_tuner.runs.folder import Run  # noqa: E402
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests stay: whoever looks for garbage need not go through them."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_unconfigure() -> None:
@@ -66,22 +75,36 @@ def small_source(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture
-def prepared(hub_cache, small_source, tmp_path) -> Iterator[Run]:
-    """A run with its dataset, ready to be trained. No worker outlives the test, and none of any run
-    beside it made an impossible change of state.
-    """
-    run = Run.create(tmp_path / "runs")
+@pytest.fixture(scope="session")
+def small_dataset(small_source, tmp_path_factory) -> Path:
+    """The small source as `prepare` leaves it in a run folder."""
+    run = Run.create(tmp_path_factory.mktemp("prepared"))
     steps.prepare(run, [small_source])
-    yield run
-    for lock in run.dir.parent.glob("*/worker.lock"):
+    return run.dataset_dir
+
+
+@pytest.fixture
+def runs_dir(tmp_path) -> Iterator[Path]:
+    """Where a test's runs are. No worker outlives the test, and none of any run there made an
+    impossible change of state.
+    """
+    yield tmp_path / "runs"
+    for lock in (tmp_path / "runs").glob("*/worker.lock"):
         if locks.is_held(lock):
             os.killpg(json.loads(lock.read_text())["pid"], signal.SIGKILL)
-    for log in run.dir.parent.glob("*/output.log"):
+    for log in (tmp_path / "runs").glob("*/output.log"):
         assert IMPOSSIBLE not in log.read_text(errors="replace")
 
 
 @pytest.fixture
+def prepared(hub_cache, small_dataset, runs_dir) -> Run:
+    """A run with its dataset, ready to be trained."""
+    run = Run.create(runs_dir)
+    shutil.copytree(small_dataset, run.dataset_dir)
+    return run
+
+
+@pytest.fixture(scope="session")
 def tiny_config() -> TrainConfig:
     return TrainConfig(
         base=TINY_ID,

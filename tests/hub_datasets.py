@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
+from tests import hub_pages
 from tests.hub_wire import DATASET_PREFIX, HubState, Reply, Request, as_json, refused
 
 CONVERTED = "refs/convert/parquet"
@@ -48,7 +49,7 @@ class HubDatasets(HubState):
             if match and method in wanted and f"{DATASET_PREFIX}{match[1]}" not in self.repos:
                 with self.lock:
                     return self._answer(respond, request, *map(unquote, match.groups()))
-        return super().answer(method, path, request)
+        return hub_pages.answer(self, method, path, request)
 
     def _answer(
         self,

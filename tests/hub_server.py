@@ -12,14 +12,14 @@ memory with all their commits.
 """
 
 import socket
-import threading
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.hub_datasets import HubDatasets
 from tests.hub_wire import Reply, Repo, Request, blocks, size_of
+from tests.loopback import Loopback
 
 
 @dataclass
@@ -36,27 +36,14 @@ class Fault:
     headers: dict[str, str]
 
 
-class HubServer(HubDatasets):
-    """The Hub on a port of its own, in a thread, until the `with` block ends."""
+class HubServer(Loopback, HubDatasets):
+    """The Hub on a port of its own."""
 
     def __init__(self, users: dict[str, str] | None = None) -> None:
         super().__init__(users or {})
         self.faults: list[Fault] = []
         self.requests: list[str] = []  # "METHOD /path", in order
-        handler = type("Handler", (_Handler,), {"hub": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
-        self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-
-    def __enter__(self) -> "HubServer":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self.endpoint = self.listen(type("Handler", (_Handler,), {"hub": self}))
 
     def add_model(self, repo_id: str, folder: Path) -> None:
         """Serve the files of a folder as a public model, read when they are asked for."""

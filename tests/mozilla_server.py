@@ -16,8 +16,10 @@ import socket
 import threading
 from collections import deque
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
+
+from tests.loopback import Loopback
 
 BLOCK_BYTES = 16 << 10
 GATE_BYTES = 100_000
@@ -42,7 +44,7 @@ class Refusal:
     headers: dict[str, str]
 
 
-class MozillaServer:
+class MozillaServer(Loopback):
     def __init__(self, keys: dict[str, set[str]] | None = None) -> None:
         self.keys = keys or {}
         self.datasets: dict[str, Dataset] = {}
@@ -55,21 +57,8 @@ class MozillaServer:
         self.with_checksum = True
         self.gate = threading.Event()  # cleared, files stop behind their first 100,000 bytes
         self.gate.set()
-        handler = type("Handler", (_Handler,), {"mozilla": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.url = self.listen(type("Handler", (_Handler,), {"mozilla": self}))
         self.api = f"{self.url}/api"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-
-    def __enter__(self) -> "MozillaServer":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def add(self, id: str, name: str, locale: str, data: bytes = b"", **more: object) -> None:
         item = {

@@ -1,6 +1,7 @@
 """Real audio files for the tests: noise that rises and falls like speech, in any encoding."""
 
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 import numpy as np
@@ -28,9 +29,11 @@ def write(path: Path, samples: np.ndarray | None = None, rate: int = 16_000) -> 
     return path
 
 
-def encode(path: Path, samples: np.ndarray, codec: str, kind: str, rate: int = 48_000) -> Path:
+def encode(
+    file: Path | BinaryIO, samples: np.ndarray, codec: str, kind: str, rate: int = 48_000
+) -> Path | BinaryIO:
     """Write by FFmpeg: `kind` is the container, samples are at `rate`, mono."""
-    with av.open(str(path), "w", format=kind) as container:
+    with av.open(str(file) if isinstance(file, Path) else file, "w", format=kind) as container:
         stream = container.add_stream(codec, rate=rate, layout="mono")
         if codec == "wmav2":
             stream.bit_rate = 64_000  # it has no default
@@ -41,4 +44,4 @@ def encode(path: Path, samples: np.ndarray, codec: str, kind: str, rate: int = 4
         for part in [*resampler.resample(frame), *resampler.resample(None)]:
             container.mux(stream.encode(part))
         container.mux(stream.encode(None))
-    return path
+    return file

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 
 import psutil
 
@@ -103,8 +104,9 @@ def n_steps_of(run: Run) -> int:
     return sum(isinstance(r.event, Step) for r in read_events(run.events_path))
 
 
+@cache
 def trained(source: Run, config: TrainConfig = CONFIG) -> Run:
-    """What a training that nobody disturbs comes to."""
+    """What a training that nobody disturbs comes to; parts share it."""
     run = steps.again(source)
     steps.train(run, config)
     finish(run)

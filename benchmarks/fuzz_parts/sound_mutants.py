@@ -10,6 +10,7 @@ import soundfile
 
 from benchmarks.fuzz_parts import damage
 from benchmarks.fuzz_parts.clean import sources
+from tests.sounds import encode
 
 RATE = 48_000
 BY_SNDFILE = {  # suffix → format and subtype of libsndfile
@@ -57,28 +58,13 @@ def whole() -> dict[str, bytes]:
             found[f"{i}.{suffix}"] = file.getvalue()
         for suffix, (kind, codec) in BY_FFMPEG.items():
             if codec in av.codecs_available:
-                found[f"{i}.{suffix}"] = _by_ffmpeg(_at(samples, RATE), kind, codec)
+                file = encode(io.BytesIO(), _at(samples, RATE), codec, kind, RATE)
+                found[f"{i}.{suffix}"] = file.getvalue()
     return found
 
 
 def _at(samples: np.ndarray, rate: int) -> np.ndarray:
     return np.repeat(samples, rate // 16_000)
-
-
-def _by_ffmpeg(samples: np.ndarray, kind: str, codec: str) -> bytes:
-    file = io.BytesIO()
-    with av.open(file, "w", format=kind) as container:
-        stream = container.add_stream(codec, rate=RATE, layout="mono")
-        if codec == "wmav2":
-            stream.bit_rate = 64_000  # it has no default
-        pcm = (samples * 32767).astype(np.int16)[None]
-        frame = av.AudioFrame.from_ndarray(pcm, format="s16", layout="mono")
-        frame.sample_rate = RATE
-        resampler = av.AudioResampler(stream.format, "mono", RATE, stream.frame_size or None)
-        for part in [*resampler.resample(frame), *resampler.resample(None)]:
-            container.mux(stream.encode(part))
-        container.mux(stream.encode(None))
-    return file.getvalue()
 
 
 def mutant(rng: Random) -> tuple[str, bytes]:

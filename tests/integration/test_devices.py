@@ -23,8 +23,7 @@ def config(tiny_config):
     ("precision", "window", "tolerance"),
     [
         ("32bit", "full", 1e-6),
-        ("32bit", "speech", 1e-2),  # two processes cut a step into other parts: other windows
-        ("8bit", "speech", 1e-2),
+        ("8bit", "speech", 1e-2),  # two processes cut a step into other parts: other windows
     ],
 )
 def test_two_processes_learn_what_one_learns(prepared, config, precision, window, tolerance):
@@ -52,18 +51,18 @@ def test_two_processes_learn_what_one_learns(prepared, config, precision, window
 
 
 def test_two_processes_stop_together_and_are_resumed_together(prepared, config):
-    steps.train(prepared, replace(config, epochs=30, n_devices=2))
+    steps.train(prepared, replace(config, epochs=12, n_devices=2))
     wait_until(lambda: has_stepped(prepared) or not jobs.is_alive(prepared), "a first step")
     jobs.stop(prepared)
     assert wait_for_end(prepared).state == "stopped", "\n".join(jobs.log_tail(prepared))
     assert prepared.has_adapter
     n_learnt = events_of(prepared, Step)[-1].step
-    assert n_learnt < 60
+    assert n_learnt < 24
     assert Note("note_saved") in events_of(prepared, Note)
     steps.resume(prepared)
     assert wait_for_end(prepared).state == "done", "\n".join(jobs.log_tail(prepared))
     assert events_of(prepared, Resumed) == [Resumed(n_learnt)]
-    assert [event.step for event in events_of(prepared, Step)] == list(range(1, 61))
+    assert [event.step for event in events_of(prepared, Step)] == list(range(1, 25))
 
 
 def test_what_one_process_fails_of_is_the_runs_reason(prepared, config):

@@ -21,17 +21,26 @@ from whisper_tuner.runs.events import Note, Resumed, Score, Step
 from whisper_tuner.runs.folder import Run
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def config(tiny_config):
     lora = LoraSettings(dropout=0.0)
     return replace(tiny_config, window="full", lora=lora, n_score_clips=16, vary_speed=False)
 
 
+@pytest.fixture(scope="module")
+def trained_once(hub_cache, small_dataset, config, tmp_path_factory) -> Run:
+    run = Run.create(tmp_path_factory.mktemp("trained"))
+    shutil.copytree(small_dataset, run.dataset_dir)
+    steps.train(run, replace(config, epochs=4, learning_rate=0.02))
+    assert wait_for_end(run).state == "done", "\n".join(jobs.log_tail(run))
+    return run
+
+
 @pytest.fixture
-def trained(prepared, config) -> Run:
-    steps.train(prepared, replace(config, epochs=4, learning_rate=0.02))
-    assert wait_for_end(prepared).state == "done", "\n".join(jobs.log_tail(prepared))
-    return prepared
+def trained(trained_once, runs_dir) -> Run:
+    """A copy of one's own, in a folder of runs with what was heard of the base."""
+    shutil.copytree(trained_once.dir.parent, runs_dir)
+    return Run(runs_dir / trained_once.id)
 
 
 @pytest.fixture

@@ -49,12 +49,6 @@ def test_tensorboard_shows_the_run_and_goes_on_behind_a_resume(prepared, tiny_co
     assert board.Scalars("eval/cer")
 
 
-def test_nothing_is_written_unless_asked_for(prepared, tiny_config):
-    steps.train(prepared, replace(tiny_config, max_steps=1))
-    assert wait_for_end(prepared).state == "done"
-    assert not (prepared.dir / "tensorboard").exists()
-
-
 @pytest.mark.skipif(importlib.util.find_spec("trackio") is None, reason="trackio is an extra")
 def test_trackio_keeps_one_run_in_the_run_folder(prepared, tiny_config, monkeypatch):
     config = replace(tiny_config, epochs=3, metrics="trackio")

@@ -91,21 +91,24 @@ class Hostile:
         return os.mkdir, (str(self.canary),)
 
 
-@pytest.mark.parametrize("name", ["optimizer.pt", "rng_state.pth"])
-def test_a_checkpoint_runs_no_code(prepared, tiny_config, hub, tmp_path, name):
+def test_a_checkpoint_runs_no_code(prepared, tiny_config, hub, tmp_path):
     """Not even one whose manifest was made to fit: it is loaded as weights only."""
     repo = lose_in_the_middle(prepared, replace(tiny_config, epochs=6))
     run = steps.restore(tmp_path / "runs", repo, TOKEN)
     checkpoint = checkpoints.newest(run.checkpoints_dir)
-    canary = tmp_path / "canary"
-    (checkpoint / name).write_bytes(pickle.dumps(Hostile(canary)))
     step = checkpoints.step_of(checkpoint)
-    (checkpoint / "manifest.json").write_text(checkpoints._manifest(checkpoint, step))
-    assert checkpoints.newest(run.checkpoints_dir) == checkpoint
-    steps.resume(run)
-    assert wait_for_end(run).state == "failed"
-    assert not canary.exists()
-    assert "Weights only load failed" in "\n".join(jobs.log_tail(run))
+    canary = tmp_path / "canary"
+    for name in ("optimizer.pt", "rng_state.pth"):
+        harmless = (checkpoint / name).read_bytes()
+        (checkpoint / name).write_bytes(pickle.dumps(Hostile(canary)))
+        (checkpoint / "manifest.json").write_text(checkpoints._manifest(checkpoint, step))
+        assert checkpoints.newest(run.checkpoints_dir) == checkpoint
+        n_before = run.log_path.stat().st_size if run.log_path.exists() else 0
+        steps.resume(run)
+        assert wait_for_end(run).state == "failed"
+        assert not canary.exists()
+        assert b"Weights only load failed" in run.log_path.read_bytes()[n_before:]
+        (checkpoint / name).write_bytes(harmless)
 
 
 def test_the_terminal_copies_and_restores(

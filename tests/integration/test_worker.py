@@ -69,6 +69,8 @@ def test_trains_and_compares(prepared, tiny_config, precision):
     assert [event.step for event in events_of(prepared, Step)] == [1, 2, 3]
     assert [event.step for event in events_of(prepared, Score)] == [0, 2]  # before, and per epoch
 
+    assert not (prepared.dir / "tensorboard").exists()  # nobody asked for it
+
     comparison = prepared.read_comparison()
     held_out = read_clips(prepared.dataset_dir, "test")
     assert {clip["id"] for clip in comparison["clips"]} == {clip.id for clip in held_out}
@@ -118,9 +120,14 @@ print(processor.batch_decode(ids, skip_special_tokens=True)[0].strip())
     assert answer.stdout.strip() == expected["tuned"]
 
 
-def test_stop_saves_and_compare_finishes_the_job(prepared, tiny_config):
+def test_stop_saves_and_compare_finishes_the_job(prepared, tiny_config, monkeypatch):
+    """And what nobody needs to know of is nowhere in what it leaves."""
+    monkeypatch.setenv("HF_TOKEN", "hf_canarycanarycanary")
+    monkeypatch.setenv("OAUTH_CLIENT_SECRET", "canary")
     steps.train(prepared, replace(tiny_config, epochs=100))
     wait_until(lambda: has_stepped(prepared), "the first step")
+    process = psutil.Process(json.loads(prepared.lock_path.read_text())["pid"])
+    assert "canary" not in " ".join(process.environ().values())
     jobs.stop(prepared)
     began_s = time.monotonic()
     status = wait_for_end(prepared)
@@ -137,6 +144,8 @@ def test_stop_saves_and_compare_finishes_the_job(prepared, tiny_config):
     assert status.state == "stopped"  # and it can still be resumed
     assert jobs.can_resume(status)
     assert prepared.read_comparison()["n_clips"] == 2
+    for path in prepared.dir.rglob("*"):
+        assert path.is_dir() or b"canary" not in path.read_bytes(), path
 
 
 def test_an_adapter_of_an_earlier_stop_is_not_compared(prepared, tiny_config):
@@ -177,7 +186,9 @@ def test_resume_of_a_stopped_run_forgets_its_comparison_and_tells_of_damage(prep
     assert not any(isinstance(e, Score) and e.step == 0 for e in scores)  # the base's is known
 
 
-def test_stop_while_waiting_and_one_training_at_a_time(prepared, tiny_config):
+def test_one_training_at_a_time_and_who_waits_can_be_stopped_and_has_not_loaded_torch(
+    prepared, tiny_config
+):
     second, third = steps.again(prepared), steps.again(prepared)
     steps.train(prepared, replace(tiny_config, epochs=100))
     wait_until(lambda: has_stepped(prepared), "the first step")
@@ -186,6 +197,9 @@ def test_stop_while_waiting_and_one_training_at_a_time(prepared, tiny_config):
     wait_until(lambda: jobs.status(third).ahead == 2, "two runs ahead")
     assert jobs.status(second).ahead == 1
     assert jobs.status(second).state == "queued"
+    wait_until(lambda: events_of(second, StateChanged), "the second to queue")
+    pid = json.loads(second.lock_path.read_text())["pid"]
+    assert "libtorch" not in Path(f"/proc/{pid}/maps").read_text()
     jobs.stop(second)
     assert wait_for_end(second).state == "stopped"
     assert not second.has_adapter
@@ -206,10 +220,12 @@ def test_pressing_start_twice_is_harmless(prepared, tiny_config):
     assert wait_for_end(prepared).state == "done"
 
 
-def test_killed_worker_reads_as_interrupted(prepared, tiny_config):
+def test_a_worker_is_a_group_of_its_own_and_when_killed_reads_as_interrupted(prepared, tiny_config):
     steps.train(prepared, replace(tiny_config, epochs=100))
     wait_until(lambda: has_stepped(prepared), "the first step")
-    os.killpg(json.loads(prepared.lock_path.read_text())["pid"], signal.SIGKILL)
+    pid = json.loads(prepared.lock_path.read_text())["pid"]
+    assert os.getpgid(pid) == pid
+    os.killpg(pid, signal.SIGKILL)
     wait_until(lambda: jobs.status(prepared).params == {"code": 9}, "the exit code")
     status = jobs.status(prepared)
     assert (status.state, status.alive, status.reason) == ("interrupted", False, "worker_killed")
@@ -244,22 +260,6 @@ def test_killed_training_resumes_to_bitwise_the_same_adapter(prepared, tiny_conf
     assert all((first[name] == second[name]).all() for name in first)
 
 
-def test_worker_is_a_process_group_of_its_own_and_knows_no_token(
-    prepared, tiny_config, monkeypatch
-):
-    monkeypatch.setenv("HF_TOKEN", "hf_canarycanarycanary")
-    monkeypatch.setenv("OAUTH_CLIENT_SECRET", "canary")
-    steps.train(prepared, replace(tiny_config, epochs=100))
-    wait_until(lambda: has_stepped(prepared), "the first step")
-    process = psutil.Process(json.loads(prepared.lock_path.read_text())["pid"])
-    assert os.getpgid(process.pid) == process.pid
-    assert "canary" not in " ".join(process.environ().values())
-    jobs.stop(prepared)
-    wait_for_end(prepared)
-    for path in prepared.dir.rglob("*"):
-        assert path.is_dir() or b"canary" not in path.read_bytes(), path
-
-
 def test_a_bug_is_a_sentence_on_the_page_and_a_traceback_in_the_log(prepared, tiny_config):
     clip = read_clips(prepared.dataset_dir, "train")[0]
     (prepared.dataset_dir / clip.audio).write_bytes(b"not audio any more")
@@ -267,19 +267,6 @@ def test_a_bug_is_a_sentence_on_the_page_and_a_traceback_in_the_log(prepared, ti
     status = wait_for_end(prepared)
     assert (status.state, status.reason) == ("failed", "worker_failed")
     assert "Traceback" in "\n".join(jobs.log_tail(prepared))
-
-
-def test_waiting_worker_has_not_loaded_torch(prepared, tiny_config):
-    second = steps.again(prepared)
-    steps.train(prepared, replace(tiny_config, epochs=100))
-    wait_until(lambda: has_stepped(prepared), "the first step")
-    steps.train(second, tiny_config)
-    wait_until(lambda: events_of(second, StateChanged), "the second to queue")
-    pid = json.loads(second.lock_path.read_text())["pid"]
-    assert "libtorch" not in Path(f"/proc/{pid}/maps").read_text()
-    for run in (second, prepared):
-        jobs.stop(run)
-        wait_for_end(run)
 
 
 def test_try_out_answers_twice_and_names_a_bad_file(prepared, tiny_config, tmp_path):

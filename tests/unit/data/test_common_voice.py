@@ -3,63 +3,33 @@
 import gzip
 import io
 import tarfile
-from collections import Counter
 from pathlib import Path
 
 import pytest
-import soundfile
 
-from tests.sounds import decode, speech
-from whisper_tuner.data.clips import Candidate
+from tests.sounds import decode
+from tests.unit.data.archives_of_cv import (
+    HEADER,
+    TOP,
+    clips_of,
+    mp3_of,
+    pack,
+    refusal,
+    rows_of,
+    splits,
+    table,
+)
 from whisper_tuner.data.common_voice import candidates, locales, recordings, whisper_language
 from whisper_tuner.data.prepare import prepare
 from whisper_tuner.data.split import sentence_key
 from whisper_tuner.errors import InputError
 
 REAL = Path(__file__).parents[4] / "shared" / "data" / "common-voice-6.1"
-HEADER = "client_id\tpath\tsentence\tup_votes\tdown_votes\tage\tgender\taccents\tlocale"
-TOP = "cv-corpus-26.0-2026-06-12"
 
 
 @pytest.fixture(scope="module")
 def mp3() -> bytes:
-    out = io.BytesIO()
-    soundfile.write(out, speech(1.5, rate=32_000), 32_000, format="MP3")
-    return out.getvalue()
-
-
-def table(rows: list[tuple[str, str, str]]) -> bytes:
-    """Rows of speaker, file, sentence."""
-    lines = (f"{who}\t{file}\t{text}\t2\t0\t\t\t\tcy" for who, file, text in rows)
-    return "\n".join([HEADER, *lines, ""]).encode()
-
-
-def pack(path: Path, members: dict[str, bytes]) -> Path:
-    with tarfile.open(path, "w:gz") as archive:
-        for name, data in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return path
-
-
-def rows_of(n: int, n_speakers: int, first: int = 0) -> list[tuple[str, str, str]]:
-    numbers = range(first, first + n)
-    return [(f"s{i % n_speakers}", f"common_voice_cy_{i}.mp3", f"Brawddeg {i}.") for i in numbers]
-
-
-def clips_of(rows: list[tuple[str, str, str]], mp3: bytes, folder: str) -> dict[str, bytes]:
-    return {f"{folder}/clips/{file}": mp3 for _, file, _ in rows}
-
-
-def splits(found: list[Candidate]) -> Counter:
-    return Counter(c.split for c in found)
-
-
-def refusal(path: Path, **options: object) -> InputError:
-    with pytest.raises(InputError) as caught:
-        list(candidates(path, 5, 5, **options))
-    return caught.value
+    return mp3_of()
 
 
 def test_recordings_by_their_names(tmp_path: Path, mp3: bytes) -> None:
@@ -294,68 +264,3 @@ def test_real_archives(tmp_path: Path, locale: str) -> None:
     report = prepare(candidates(path, 20, 8), tmp_path / "dataset", len)
     assert (report.n_found, report.n_train, report.n_test) == (28, 20, 8)
     assert not any(finding.refused for finding in report.findings)
-
-
-SPOKEN_TOP = "sps-corpus-4.0-2026-06-12-cy"
-SPOKEN_HEADER = "client_id\taudio_id\taudio_file\tduration_ms\ttranscription\tvotes\tquality_tags"
-
-
-def spoken(n: int, splits: list[str], column: str = "split", empty: int = -1) -> bytes:
-    """The table of Spontaneous Speech; row `empty` was not transcribed."""
-    lines = [f"{SPOKEN_HEADER}\t{column}"]
-    for i in range(n):
-        text = "" if i == empty else f'Wel "[um]" {i} NA'
-        file = f"spontaneous-speech-cy-{i}.mp3"
-        lines.append(f"s{i % 10}\t{i}\t{file}\t1500\t{text}\t0\t\t{splits[i % len(splits)]}")
-    return "\n".join([*lines, ""]).encode()
-
-
-def spoken_archive(path: Path, mp3: bytes, content: bytes, tables_first: bool = True) -> Path:
-    clips = {f"{SPOKEN_TOP}/audios/spontaneous-speech-cy-{i}.mp3": mp3 for i in range(40)}
-    tables = {
-        f"{SPOKEN_TOP}/README.md": b"x",
-        f"{SPOKEN_TOP}/ss-reported-audios-cy.tsv": b"x",
-        f"{SPOKEN_TOP}/ss-corpus-cy.tsv": content,
-    }
-    return pack(path, tables | clips if tables_first else clips | tables)
-
-
-@pytest.mark.parametrize("tables_first", [True, False])
-@pytest.mark.parametrize("column", ["split", "splits"])
-def test_spontaneous_speech_with_splits(
-    tmp_path: Path, mp3: bytes, tables_first: bool, column: str
-) -> None:
-    content = spoken(40, ["train", "test", "dev", "unassigned"], column, empty=4)
-    path = spoken_archive(tmp_path / "x.tar.gz", mp3, content, tables_first)
-    assert locales(path) == ["cy"]
-    found = list(candidates(path, 100, 100))
-    assert splits(found) == {"train": 19, "test": 10}  # nobody transcribed row 4
-    assert {c.text for c in found} <= {f'Wel "[um]" {i} NA' for i in range(40)}
-    assert all(c.row == int(c.name.split("-")[-1].removesuffix(".mp3")) + 2 for c in found)
-
-
-def test_spontaneous_speech_without_splits(tmp_path: Path, mp3: bytes) -> None:
-    path = spoken_archive(tmp_path / "x.tar.gz", mp3, spoken(40, ["unassigned"], empty=0))
-    found = list(candidates(path, 100, 100))
-    assert splits(found) == {"train": 32, "test": 7}
-    speakers = {side: {c.speaker for c in found if c.split == side} for side in ("train", "test")}
-    assert not speakers["train"] & speakers["test"]
-
-
-def test_a_long_answer_is_refused_by_its_name(tmp_path: Path, mp3: bytes) -> None:
-    out = io.BytesIO()
-    soundfile.write(out, speech(31, rate=16_000), 16_000, format="MP3")
-    path = spoken_archive(tmp_path / "x.tar.gz", mp3, spoken(40, ["train", "test"]))
-    with tarfile.open(path, "r:gz") as archive:
-        members = {m.name: archive.extractfile(m).read() for m in archive.getmembers()}
-    long = "spontaneous-speech-cy-2.mp3"
-    members[f"{SPOKEN_TOP}/audios/{long}"] = out.getvalue()
-    report = prepare(candidates(pack(path, members), 20, 20), tmp_path / "dataset", len)
-    refused = [(f.code, f.clip) for f in report.findings if f.refused]
-    assert refused == [("audio_too_long", long)]
-
-
-def test_spontaneous_speech_without_its_columns(tmp_path: Path, mp3: bytes) -> None:
-    content = b"client_id\taudio_file\nx\ty.mp3\n"
-    error = refusal(spoken_archive(tmp_path / "x.tar.gz", mp3, content))
-    assert (error.code, error.params["column"]) == ("cv_no_column", "transcription")
