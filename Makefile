@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 TWO_AT_A_TIME := OMP_NUM_THREADS=1 $(BIN)/python -m pytest \
 	--numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: app demo test test-page test-rest test-fast check format clean
+.PHONY: app demo test test-fast check format clean
 
 app: $(VENV)/.app  ## open the page
 	$(BIN)/python app.py
@@ -17,13 +17,8 @@ demo: $(VENV)/.app  ## the whole job in the terminal, on the bundled recordings
 	$(BIN)/python -m whisper_tuner demo
 
 test: $(VENV)/.dev  ## all tests, the slow ones and the browser's included
-	$(MAKE) --jobs 2 test-page test-rest
-
-test-page: $(VENV)/.dev  ## the browser's tests, which wait a lot: beside the others
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m browser
-
-test-rest: $(VENV)/.dev
 	$(TWO_AT_A_TIME) -m "not browser"
+	$(BIN)/python -m pytest -m browser
 
 test-fast: $(VENV)/.dev  ## the tests without real weights and without a browser
 	$(TWO_AT_A_TIME) -m "not slow and not browser"
