@@ -11,7 +11,7 @@ import time
 import traceback
 from pathlib import Path
 
-from whisper_tuner.runs import heartbeat, jobs, listening, reasons, tryout
+from whisper_tuner.runs import aligning, heartbeat, jobs, listening, reasons, tryout
 from whisper_tuner.runs.delete import sweep
 from whisper_tuner.runs.folder import Run
 
@@ -43,7 +43,7 @@ class Caretaker:
 
 def look_after_all(root: Path) -> None:
     listened_to = root.glob(f"*/{listening.SPEC_NAME}")
-    aligned = root.glob("*/alignment/task.json")
+    aligned = root.glob(f"*/{aligning.FOLDER_NAME}/task.json")
     for run in (
         *(Run(path.parent) for path in root.glob("*/run.json")),
         *(Run(path.parent.parent) for path in aligned),

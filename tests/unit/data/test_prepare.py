@@ -10,8 +10,9 @@ import pytest
 from tests.sounds import encode, speech, write
 from whisper_tuner.audio import SAMPLE_RATE, read_flac
 from whisper_tuner.data import upload
+from whisper_tuner.data.checking import clean_text
 from whisper_tuner.data.clips import Candidate, Finding, read_clips, read_report
-from whisper_tuner.data.prepare import clean_text, prepare
+from whisper_tuner.data.prepare import prepare
 from whisper_tuner.errors import InputError
 
 
