@@ -13,9 +13,8 @@ import soundfile
 from transformers import WhisperForConditionalGeneration, WhisperProcessor
 
 from whisper_tuner.alignment import review, task
-from whisper_tuner.alignment.align import Piece
+from whisper_tuner.alignment.align import Piece, doubtful, matched
 from whisper_tuner.alignment.align import align as align_heard
-from whisper_tuner.alignment.align import doubtful, matched
 from whisper_tuner.alignment.hearing import follow, hear
 from whisper_tuner.alignment.letters import Window
 from whisper_tuner.alignment.pauses import HOP_S, is_speech, levels, pauses, windows

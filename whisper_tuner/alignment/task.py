@@ -1,4 +1,4 @@
-"""What is to be aligned, in a folder of the run: recordings with their full texts, and what has been
+"""What is to be aligned, in a folder of the run: recordings with their full texts, and what was
 heard and found so far. No torch.
 
     run/alignment/task.json  spec.json  review.json

@@ -9,8 +9,12 @@ from whisper_tuner.restore import restore
 from whisper_tuner.steps.alignment import (
     AlignedSource,
     align,
+    align_long,
     aligning_base,
+    dataset_of,
+    is_used,
     resume_alignment,
+    use_cuts,
 )
 from whisper_tuner.steps.checks import has_dataset
 from whisper_tuner.steps.listening import listen, listening_s
@@ -52,10 +56,12 @@ __all__ = [
     "add_sheet",
     "again",
     "align",
+    "align_long",
     "aligning_base",
     "begin_sheet",
     "check_sentences",
     "compare",
+    "dataset_of",
     "delete",
     "delete_sheet",
     "download",
@@ -64,6 +70,7 @@ __all__ = [
     "fix",
     "further",
     "has_dataset",
+    "is_used",
     "listen",
     "listening_s",
     "plan",
@@ -82,4 +89,5 @@ __all__ = [
     "tiers",
     "train",
     "undo_fixes",
+    "use_cuts",
 ]
