@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from tests.browser.reader import Reader
 from whisper_tuner import steps
@@ -52,10 +52,14 @@ def reader(visit, served):
             os.killpg(json.loads(lock.read_text())["pid"], signal.SIGKILL)
 
 
+def cells(reader: Reader, time: str) -> Locator:
+    """Of the rows of the review with sound whose times are like this."""
+    return reader.page.locator("#review-rows").get_by_role("gridcell", name=re.compile(time))
+
+
 def decide(reader: Reader, start: str, said: str, key: str) -> None:
-    """Choose the row that begins at this time, write what is said in it, keep it or leave it out."""
-    cells = reader.page.locator("#review-rows td").filter(has_text=re.compile(f"^{start}"))
-    cells.first.click()
+    """Choose the row that begins then, write what is said in it, and keep it or leave it out."""
+    cells(reader, f"^{start}").first.click()
     expect(reader.page.locator("#review-player audio")).to_be_visible()
     reader.page.get_by_label(reader.say("page_review_text")).fill(said)
     reader.press(key)
@@ -63,9 +67,9 @@ def decide(reader: Reader, start: str, said: str, key: str) -> None:
 
 def starts(reader: Reader) -> list[str]:
     """When the rows with sound begin, in the order of time."""
-    cells = reader.page.locator("#review-rows td").filter(has_text=re.compile(r"^0:0\d:\d\d\.\d–"))
-    expect(cells.first).to_be_visible()
-    return sorted({cell.partition("–")[0].strip() for cell in cells.all_inner_texts()})
+    with_sound = cells(reader, r"^\d:\d\d:\d\d\.\d–")
+    expect(with_sound.first).to_be_visible()
+    return sorted({cell.strip().partition("–")[0] for cell in with_sound.all_inner_texts()})
 
 
 def test_a_recording_and_its_text_are_cut_reviewed_and_used(reader, prompts, tmp_path, served):

@@ -1,4 +1,4 @@
-"""What lasts too long for a clip is kept with its text, listed, and let go when clips replace it."""
+"""What lasts too long for a clip is kept with its text, listed, and goes when it was cut."""
 
 from dataclasses import replace
 from pathlib import Path
