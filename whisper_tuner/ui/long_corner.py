@@ -33,7 +33,7 @@ class LongCorner:
     def __init__(self, page: Page, review: ReviewCorner) -> None:
         self.page, self.review = page, review
         with gr.Column(visible=False, elem_classes="card", elem_id="long") as self.room:
-            self.told = gr.HTML(elem_classes="finding-told")
+            self.told = gr.HTML()
             with gr.Column(visible=False) as self.how:
                 self.language, self.base = language_and_base(page)
                 self.button = gr.Button(label("page_long_button"), variant="primary")
