@@ -62,7 +62,7 @@ def decide(reader: Reader, start: str, said: str, key: str) -> None:
     cells(reader, f"^{start}").first.click()
     expect(reader.page.locator("#review-player audio")).to_be_visible()
     reader.page.get_by_label(reader.say("page_review_text")).fill(said)
-    reader.press(key)
+    reader.page.get_by_role("button", name=reader.say(key), exact=True).click()
 
 
 def starts(reader: Reader) -> list[str]:

@@ -41,30 +41,30 @@ def rows(run: Run) -> list[list[str]]:
     return views.clip_rows(read_clips(run.dataset_dir), report, "en")
 
 
-def test_the_button_is_there_until_they_are_cut(run, aligned, whole_page: PageView):
+def test_the_button_is_there_until_they_are_cut(run, aligned, whole_page: PageView, loops):
     data = whole_page.parts[0]
 
     def shown(id: str, spoken: str = "") -> tuple[str, bool, str]:
         updates = data.long.show("en", run, id, spoken, None)
-        is_open = updates[data.long.room]["visible"] and updates[data.long.how]["visible"]
-        return updates[data.long.told], is_open, updates[data.long.language]["value"]
+        is_open = updates[data.long.room].visible and updates[data.long.how].visible
+        return updates[data.long.told], is_open, updates[data.long.language].value
 
     told, is_open, language = shown("", "it")
     assert "Last more than 30 seconds: 1" in told and "&lt;talk&gt;.flac lasts 40.0" in told
     assert is_open and language == "it"
-    assert rows(run)[0][3] == "not used"
+    assert rows(run)[0][3] == "refused"
     doctor = data.doctor.show("en", run, read_clips(run.dataset_dir), read_report(run.dataset_dir))
     assert "recording_long" not in doctor[data.doctor.codes]  # it has a place of its own
 
     assert not shown(aligned.id)[1]  # being aligned
     review.begin(aligned, [[Piece(10.0 * i, 10.0 * i + 9, f"Frase {i}.", 0.9) for i in range(3)]])
     standing = data.review.stand("en", aligned.id)
-    assert standing[data.review.review]["visible"]
+    assert standing[data.review.review].visible
     steps.use_cuts(aligned)
     standing = data.review.stand("en", aligned.id)
-    assert not standing[data.review.review]["visible"]
+    assert not standing[data.review.review].visible
     assert "taken the place" in standing[data.review.told]
-    assert data.long.show("en", run, aligned.id, "", None)[data.long.room]["visible"] is False
+    assert data.long.show("en", run, aligned.id, "", None)[data.long.room].visible is False
     assert rows(run)[0][3:] == [
         "cut",
         "<talk>.flac was cut at its pauses; clips of it that are used: 3.",
@@ -73,7 +73,7 @@ def test_the_button_is_there_until_they_are_cut(run, aligned, whole_page: PageVi
     assert "13 of 13 clips" in summary and "talk" not in summary
 
 
-def test_without_a_language_nothing_begins(run, whole_page: PageView):
+def test_without_a_language_nothing_begins(run, whole_page: PageView, loops):
     data = whole_page.parts[0]
     updates = data.long.begin("en", "", "person", run.id, None, "openai/whisper-tiny")
     assert "Choose the language" in updates[data.review.told]
