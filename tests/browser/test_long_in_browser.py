@@ -121,6 +121,8 @@ def test_clips_of_a_table_that_last_too_long_are_cut_with_one_click(reader, prom
     decide(reader, starts(reader)[0], "Una frase della visita.", "page_review_keep")
     reader.sees("Kept: 1 of the clips")
     reader.page.reload()
+    train = reader.page.get_by_role("tab", name=reader.say("page_step_train"), exact=True)
+    expect(train).to_have_attribute("aria-selected", "true")  # where one comes back to
     reader.go("recordings")
     reader.press("page_review_use")
     reader.sees("7 of 7 clips can be used")
