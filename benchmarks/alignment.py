@@ -37,7 +37,7 @@ def measure(folder: Path, language: str, base: str, n_clips: int, scratch: Path)
     text.write_text(" ".join(part.text for part in spoken), encoding="utf-8")
     run = Run.create(scratch / "runs")
     began_s = time.monotonic()
-    steps.align(run, recording, text, language, base)
+    steps.align(run, [(recording, text)], language, base)
     while jobs.is_alive(run):
         time.sleep(POLL_S)
     wall_s = time.monotonic() - began_s

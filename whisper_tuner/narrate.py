@@ -3,6 +3,7 @@
 from whisper_tuner.config import LoraSettings
 from whisper_tuner.data.clips import Finding
 from whisper_tuner.data.doctor import CODES
+from whisper_tuner.data.long_recordings import CUT, KEPT
 from whisper_tuner.data.mozilla import Release
 from whisper_tuner.data.summary import Group
 from whisper_tuner.locales import text
@@ -75,7 +76,7 @@ def finding_sentence(finding: Finding, lang: str = "en") -> str:
 def kind_sentence(group: Group, lang: str = "en") -> str:
     """What one kind of findings is about, and how many there are."""
     first = group.findings[0]
-    is_told_of = group.code in CODES or group.code == "left_out"
+    is_told_of = group.code in (*CODES, "left_out", KEPT, CUT)
     kind = group.code if is_told_of else "refused" if first.refused else "note"
     return f"{text(f'kind_{kind}', lang)}: {len(group.findings)}"
 

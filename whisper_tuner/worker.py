@@ -19,6 +19,7 @@ from pathlib import Path
 from whisper_tuner.data.clips import is_complete
 from whisper_tuner.errors import RunError, TunerError
 from whisper_tuner.runs import disk, listening, locks, queue, worker_row
+from whisper_tuner.runs.aligning import Aligning
 from whisper_tuner.runs.context import RANK_FAILURE_NAME, Stopped, WorkerContext
 from whisper_tuner.runs.events import EventWriter, Failed, Note
 from whisper_tuner.runs.folder import Run
@@ -75,7 +76,8 @@ def failure(error: BaseException, run: Run) -> Failed:
         return Failed("out_of_memory_host")
     if isinstance(error, OSError) and disk.is_no_room(error):
         return Failed("disk_full")
-    if run.spec_path.exists() and not is_complete(run.dataset_dir):
+    has_dataset = run.spec_path.exists() and not isinstance(run, Aligning)
+    if has_dataset and not is_complete(run.dataset_dir):
         return Failed("dataset_vanished")
     return Failed("worker_failed")
 

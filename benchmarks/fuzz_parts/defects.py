@@ -100,7 +100,7 @@ def _of_files(voice: _Voice) -> list[Defect]:
         broken("junk", "audio_undecodable", voice.rng.bytes(4000)),
         broken("not_finite", "audio_not_finite", _wav(nan)),
         sounding("silent", "audio_silent", np.zeros(2 * SAMPLE_RATE)),
-        sounding("too_long", "audio_too_long", np.resize(long, 31 * SAMPLE_RATE)),
+        sounding("too_long", "recording_long", np.resize(long, 31 * SAMPLE_RATE)),
         sounding("blip", "audio_empty", voice.take()[0][: SAMPLE_RATE // 20]),
         texted("no_text", "transcript_empty", ""),
         texted("only_marks", "transcript_empty", " … !? -"),

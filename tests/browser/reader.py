@@ -28,8 +28,8 @@ class Reader:
         shown = self.page.get_by_text(sentence).filter(visible=True).first
         expect(shown).to_be_visible(timeout=timeout)
 
-    def choose(self, key: str, option: str) -> None:
-        box = self.page.get_by_label(self.say(key)).first
+    def choose(self, key: str, option: str, inside: str = "body") -> None:
+        box = self.page.locator(inside).get_by_label(self.say(key)).first
         box.click()
         box.fill(option)
         self.page.get_by_role("option", name=option).click()

@@ -12,8 +12,8 @@ import pytest
 from tests.sounds import speech, write
 from whisper_tuner import decoder as room
 from whisper_tuner.audio import SAMPLE_RATE
+from whisper_tuner.data.checking import check_all
 from whisper_tuner.data.clips import Candidate
-from whisper_tuner.data.prepare import check_all
 from whisper_tuner.decoder import ChildEndedError, Decoder, Decoders
 from whisper_tuner.errors import AudioError, RunError
 

@@ -1,5 +1,7 @@
 """What a person decides about the clips of an alignment: which are kept, and with what text.
 
+The rows of several recordings follow each other.
+
 `review.json` in the alignment's folder, changed row by row: nothing is lost by a reload or a
 restart. The same as a CSV for a spreadsheet. No torch.
 """
@@ -7,7 +9,7 @@ restart. The same as a CSV for a spreadsheet. No torch.
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -24,6 +26,8 @@ from whisper_tuner.runs import durable, locks
 from whisper_tuner.runs.folder import Run
 
 SURE = 0.7  # confidence from which on a clip is kept unless a person drops it
+N_NAMED = 3  # recordings that a sentence names
+Key = tuple[int, float, float, int]
 COLUMNS = ("file", "start", "end", "confidence", "keep", "text")
 YES, NO = (
     ("yes", "y", "1", "true", "x", "ja", "oui", "si", "sí", "是"),
@@ -33,7 +37,9 @@ YES, NO = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A `Piece` and what was decided; `is_looked_at`: by a person."""
+    """A `Piece` and what was decided; `is_looked_at`: by a person. `recording`: its number in the
+    task.
+    """
 
     start_s: float
     end_s: float
@@ -41,6 +47,7 @@ class Row:
     confidence: float
     keep: bool
     is_looked_at: bool = False
+    recording: int = 0
 
     @property
     def is_sound(self) -> bool:
@@ -55,10 +62,18 @@ class Row:
         return f"{clock(self.start_s)}–{clock(self.end_s)}"
 
 
-def begin(run: Run, pieces: Iterable[Piece]) -> list[Row]:
-    """Write the first review: sure clips are kept."""
+def begin(run: Run, pieces_of: Sequence[Sequence[Piece]]) -> list[Row]:
+    """Write the first review: sure clips are kept. `pieces_of`: each recording of the task."""
     rows = [
-        Row(round(p.start_s, 3), round(p.end_s, 3), p.text, p.confidence, _is_sure_clip(p))
+        Row(
+            round(p.start_s, 3),
+            round(p.end_s, 3),
+            p.text,
+            p.confidence,
+            _is_sure_clip(p),
+            recording=i,
+        )
+        for i, pieces in enumerate(pieces_of)
         for p in pieces
     ]
     _write(run, rows)
@@ -108,31 +123,43 @@ def keep_sure(run: Run) -> int:
 
 
 def sound(run: Run, row: Row) -> bytes:
-    """A row's stretch of the recording as a WAV file."""
-    path, out = task.sound_path(run), io.BytesIO()
+    """A row's stretch of its recording as a WAV file."""
+    path, out = task.sound_path(run, row.recording), io.BytesIO()
     first, last = round(row.start_s * SAMPLE_RATE), round(row.end_s * SAMPLE_RATE)
     samples = soundfile.read(path, start=first, stop=last, dtype="int16")[0]
     soundfile.write(out, samples, SAMPLE_RATE, format="WAV", subtype="PCM_16")
     return out.getvalue()
 
 
-def segments(run: Run) -> Iterator[Segment]:
-    """Every row kept as a clip of the recording, then what is not used: how much, an example."""
-    name, rows = task.read(run).recording, read(run)
-    for number, row in enumerate(rows, start=1):
-        if row.keep:
+def segments(run: Run, i: int) -> Iterator[Segment]:
+    """Every row of a recording that is kept, as a clip of it."""
+    name = task.read(run).items[i].name
+    for number, row in enumerate(read(run), start=1):
+        if row.keep and row.recording == i:
             times = (row.start_s, row.end_s)
             yield Segment(f"{name} {row.time}", name, *times, row.text, row=number)
-    unused = {"align_dropped": [], "align_no_text": [], "align_not_heard": []}
-    for row in rows:
-        if not row.keep:
-            unused[kind(row)].append(row)
-    for code, listed in unused.items():
-        if listed:
-            seconds = round(sum(row.end_s - row.start_s for row in listed))
-            params = {"n": len(listed), "seconds": seconds, "text": listed[0].text[:60]}
-            params["time"] = clock(listed[0].start_s)
-            yield Segment(name, name, 0, 0, "", problem=code, params=params)
+
+
+def unused(run: Run, chosen: Collection[int]) -> Iterator[Segment]:
+    """What is not used of these recordings: how much, with an example; and which cannot be read."""
+    items = task.read(run).items
+    for i in chosen:
+        if problem := task.read_problem(run, i):
+            name, code = items[i].name, problem.code
+            yield Segment(name, name, 0, 0, "", problem=code, params=problem.params)
+    names = [items[i].name for i in chosen]
+    told = ", ".join(names[:N_NAMED]) + ("…" if len(names) > N_NAMED else "")
+    rows_of = {"align_dropped": [], "align_no_text": [], "align_not_heard": []}
+    for row in read(run):
+        if row.recording in chosen and not row.keep:
+            rows_of[kind(row)].append(row)
+    for code, rows in rows_of.items():
+        if rows:
+            first, seconds = rows[0], round(sum(row.end_s - row.start_s for row in rows))
+            where = f"{items[first.recording].name} " if len(names) > 1 else ""
+            params = {"n": len(rows), "seconds": seconds, "text": first.text[:60]}
+            params["time"] = where + clock(first.start_s)
+            yield Segment(told, told, 0, 0, "", problem=code, params=params)
 
 
 def kind(row: Row) -> str:
@@ -144,11 +171,12 @@ def kind(row: Row) -> str:
 
 def to_csv(run: Run) -> str:
     """The review as a table for a spreadsheet, with a byte order mark: else Excel guesses."""
-    name, out = task.read(run).recording, io.StringIO()
+    items, out = task.read(run).items, io.StringIO()
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
     for row in read(run):
         keep = "yes" if row.keep else "no"
+        name = items[row.recording].name
         writer.writerow([name, row.start_s, row.end_s, row.confidence, keep, row.text])
     return "\ufeff" + out.getvalue()
 
@@ -156,7 +184,8 @@ def to_csv(run: Run) -> str:
 def from_csv(run: Run, data: bytes, name: str, encoding: str | None = None) -> int:
     """Take over what a person decided in the table that `to_csv` wrote; how many are kept.
 
-    Rows are known by their times; those taken out of the table are dropped.
+    Rows are known by their times, and of several recordings by their file; those taken out of the
+    table are dropped.
     Raises: InputError align_table_broken (with its row), and those of `decode_text`.
     """
     text, _, is_certain = decode_text(data, name, encoding)
@@ -165,14 +194,16 @@ def from_csv(run: Run, data: bytes, name: str, encoding: str | None = None) -> i
     lines = text.splitlines(keepends=True)
     delimiter = max(",;\t", key=(lines[0] if lines else "").count)
     table = csv.DictReader(lines, delimiter=delimiter)
-    decided: dict[tuple[float, float, int], tuple[bool, str]] = {}
+    names = {item.name: i for i, item in enumerate(task.read(run).items)}
+    decided: dict[Key, tuple[bool, str]] = {}
     with locks.hold(task.folder(run) / "review.lock"):
         rows = read(run)
-        keys = _keys((row.start_s, row.end_s) for row in rows)
+        keys = _keys((row.recording, row.start_s, row.end_s) for row in rows)
         told = []
         for number, line in enumerate(table, start=2):
             try:
-                told.append(((_number(line["start"]), _number(line["end"])), line, number))
+                i = names[line["file"].strip()] if len(names) > 1 else 0
+                told.append(((i, _number(line["start"]), _number(line["end"])), line, number))
             except (LookupError, ValueError, AttributeError) as error:
                 raise InputError("align_table_broken", file=name, row=number) from error
         for key, (_, line, number) in zip(_keys(times for times, _, _ in told), told, strict=True):
@@ -192,12 +223,14 @@ def _decided(row: Row, keep: bool, text: str) -> Row:
     return replace(row, keep=keep and row.is_sound and bool(text), text=text, is_looked_at=True)
 
 
-def _keys(times: Iterable[tuple[float, float]]) -> list[tuple[float, float, int]]:
-    """Start, end, and a number where several have the same: unspoken texts lie at one moment."""
-    seen: dict[tuple[float, float], int] = {}
+def _keys(places: Iterable[tuple[int, float, float]]) -> list[Key]:
+    """Recording, start, end, and a number where several have the same: unspoken texts lie at one
+    moment.
+    """
+    seen: dict[tuple[int, float, float], int] = {}
     keys = []
-    for start_s, end_s in times:
-        key = round(start_s, 2), round(end_s, 2)
+    for i, start_s, end_s in places:
+        key = i, round(start_s, 2), round(end_s, 2)
         seen[key] = seen.get(key, 0) + 1
         keys.append((*key, seen[key]))
     return keys

@@ -51,7 +51,7 @@ def _recording_commands(command: NewCommand) -> None:
     _listing_commands(command)
 
     _align_arguments(
-        command("align", align, "cut a long recording by its full text into clips to review")
+        command("align", align, "cut long recordings by their full texts into clips to review")
     )
 
 
@@ -161,8 +161,19 @@ def _listing_commands(command: NewCommand) -> None:
 
 
 def _align_arguments(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("recording", type=Path, nargs="?", help="audio or video, up to 12 hours")
-    sub.add_argument("text", type=Path, nargs="?", help="what is said in it: .txt or .docx")
+    sub.add_argument(
+        "files",
+        type=Path,
+        nargs="*",
+        help="a recording (audio or video, up to 12 hours) and what is said in it (.txt or .docx);"
+        " or a folder, or more files, where each recording has a text of the same name",
+    )
+    sub.add_argument(
+        "--long",
+        metavar="RUN",
+        help="instead of files, the recordings of a prepared run that last over 30 seconds;"
+        " prepare --aligned then puts their clips in their place",
+    )
     sub.add_argument("--language", help="language code, such as it, sw or yue")
     sub.add_argument(
         "--base",
@@ -208,7 +219,10 @@ def _source_arguments(sub: argparse.ArgumentParser) -> None:
         " what is in it. A private one with the token of `hf auth login` or HF_TOKEN",
     )
     sub.add_argument(
-        "--aligned", metavar="RUN", help="instead of files, the clips that `align` cut"
+        "--aligned",
+        metavar="RUN",
+        help="instead of files, the clips that `align` cut; those of `align --long` are put into"
+        " the run that they are of",
     )
     sub.add_argument(
         "--table", type=Path, metavar="CSV", help="of --aligned: the clips as you reviewed them"

@@ -9,7 +9,8 @@ import time
 from dataclasses import asdict, replace
 
 from whisper_tuner import steps
-from whisper_tuner.cli.sources import reader
+from whisper_tuner.cli.aligning import use_cuts
+from whisper_tuner.cli.sources import check_sources, reader
 from whisper_tuner.cli.telling import follow, open_run, report_run, say, say_findings, say_json
 from whisper_tuner.config import LoraSettings, TrainConfig
 from whisper_tuner.data.clips import Report
@@ -43,19 +44,24 @@ N_FINDINGS = 3  # of a kind that preparing tells; `check` tells more
 
 
 def prepare(options: argparse.Namespace) -> int:
-    read = reader(options)
-    run = Run.create(default_root())
-    try:
-        report = read(run)
-    except TunerError:
-        shutil.rmtree(run.dir)
-        raise
+    check_sources(options)
+    run, report = use_cuts(options) or _prepare_new(options)
     if options.json:
         say_json({"run": run.id, "dataset": str(run.dataset_dir), **asdict(report)})
     else:
         say_report(report)
         say(text("cli_prepared", run=run.id))
     return 0 if report.n_train and report.n_test else 2
+
+
+def _prepare_new(options: argparse.Namespace) -> tuple[Run, Report]:
+    read = reader(options)
+    run = Run.create(default_root())
+    try:
+        return run, read(run)
+    except TunerError:
+        shutil.rmtree(run.dir)
+        raise
 
 
 def say_report(report: Report) -> None:

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from whisper_tuner import steps
-from whisper_tuner.cli.aligning import aligned_source
+from whisper_tuner.cli.aligning import aligned_run
 from whisper_tuner.cli.reading import reading_from
 from whisper_tuner.cli.telling import say, say_json
 from whisper_tuner.data import hub_dataset, hub_listing, mozilla
@@ -40,10 +40,9 @@ def reader(options: argparse.Namespace) -> Reader:
     or Mozilla has no such dataset.
     """
     n_train, n_test, seed = options.clips, options.test_clips, options.seed
-    if sum(map(bool, _sources(options))) != 1:
-        raise InputError("cli_one_source")
+    check_sources(options)
     if options.aligned:
-        aligned = aligned_source(options)
+        aligned = steps.AlignedSource(aligned_run(options))
         return lambda run: steps.prepare_from(run, aligned, seed)
     if options.common_voice:
         release = mozilla.find(options.common_voice)
@@ -61,6 +60,14 @@ def reader(options: argparse.Namespace) -> Reader:
     return lambda run: (steps.add_common_voice if _goes_on(run) else steps.prepare_common_voice)(
         run, options.source[0], n_train, n_test, seed
     )
+
+
+def check_sources(options: argparse.Namespace) -> None:
+    """Raises InputError unless exactly one source is named, with no table that is not its own."""
+    if options.table and not options.aligned:
+        raise InputError("cli_table_alone", file=str(options.table))
+    if sum(map(bool, _sources(options))) != 1:
+        raise InputError("cli_one_source")
 
 
 def _sources(options: argparse.Namespace) -> tuple:

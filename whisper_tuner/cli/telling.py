@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from whisper_tuner.data.clips import Report
+from whisper_tuner.data.fixes import CUT
 from whisper_tuner.data.summary import groups, is_about_clip
 from whisper_tuner.locales import text
 from whisper_tuner.narrate import event_sentence, finding_sentence, kind_sentence, status_sentence
@@ -43,7 +44,10 @@ def say_findings(report: Report, n_shown: int, run: Run | None = None) -> None:
         say_some([f"  {finding_sentence(finding)}" for finding in group.findings], n_shown)
         if run and group.fix and not run.spec_path.exists():
             what = text(f"fix_{group.fix}", n=len(group.findings))
-            say(f"  → {what}: python -m whisper_tuner check {run.id} --fix {group.code}")
+            command = f"check {run.id} --fix {group.code}"
+            if group.fix == CUT:
+                command = f"align --long {run.id} --language CODE"
+            say(f"  → {what}: python -m whisper_tuner {command}")
 
 
 def say_some(sentences: list[str], n_shown: int) -> None:

@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,31 +12,30 @@ from pathlib import Path
 import numpy as np
 
 from whisper_tuner.audio import write_flac
+from whisper_tuner.data.checking import NOTES, check_all, mended
 from whisper_tuner.data.clips import (
     CLIPS_DIR_NAME,
+    SPLITS,
     Candidate,
     Clip,
     Finding,
     Report,
+    free_name,
     read_clips,
     read_report,
     write_dataset,
 )
 from whisper_tuner.data.doctor import SAID_ANEW, examine, find_copies, group
 from whisper_tuner.data.join import join
-from whisper_tuner.data.prepare import (
-    NOTES,
-    check_all,
-    free_name,
-    mended,
-    put_in_place,
-    report_of,
-)
+from whisper_tuner.data.long_recordings import Room, Shelf, any_amount, link_long, settle
+from whisper_tuner.data.prepare import keep_original, put_in_place, report_of
 from whisper_tuner.data.sound_checks import Sound, measure
 from whisper_tuner.data.sounds import sounds_of, write_sounds
-from whisper_tuner.data.split import Copies, sentence_key
+from whisper_tuner.data.split import Copies, assign, sentence_key
+from whisper_tuner.errors import InputError
 
 NOTHING_ADDED = "nothing_added"
+TOO_FEW = ("no_usable_clips", "too_few_clips")
 
 
 def add(
@@ -45,6 +44,8 @@ def add(
     count_tokens: Callable[[str], int],
     seed: int = 42,
     on_progress: Callable[[int], None] | None = None,
+    room: Room = any_amount,
+    cut: Collection[str] = (),
 ) -> Report:
     """Decode and check every candidate as `prepare.prepare` does, and put the usable ones on the
     side where they may be (`join.join`). Old clips are hard links, so the cost is of the new ones.
@@ -53,6 +54,9 @@ def add(
     a candidate with the name of a clip that is there is called "name (2)" in it. The very recording
     with the very sentence of an old clip is refused (`clip_already_there`). When no candidate can
     be used, the report says `nothing_added` and the clips are the old ones.
+
+    `room`: as of `prepare.prepare`. `cut`: names of long recordings of this dataset that the
+    candidates were cut from; the clips take their place, which a person may take back as a fix.
 
     Raises: InputError when the source as a whole cannot be read; then nothing has changed.
     """
@@ -63,8 +67,11 @@ def add(
         old = _Old(work_dir, clips, sounds, read_report(dataset_dir))
         links = {"copy_function": os.link}
         shutil.copytree(dataset_dir / CLIPS_DIR_NAME, work_dir / CLIPS_DIR_NAME, **links)
-        new = _read(candidates, old, count_tokens, on_progress)
-        report = _write(old, new, seed)
+        with closing(Shelf(work_dir, room, link_long(dataset_dir, work_dir))) as shelf:
+            new = _read(candidates, old, count_tokens, on_progress, shelf)
+        report = _write(old, new, seed, cut)
+        if cut:
+            keep_original(dataset_dir)
         put_in_place(dataset_dir, work_dir)
     finally:
         shutil.rmtree(work_dir, ignore_errors=True)
@@ -115,10 +122,11 @@ def _read(
     old: _Old,
     count_tokens: Callable[[str], int],
     on_progress: Callable[[int], None] | None,
+    shelf: Shelf,
 ) -> _New:
     new = _New()
     named = (replace(one, name=free_name(one.name, old.names)) for one in candidates)
-    with closing(check_all(named, count_tokens)) as all_checked:
+    with closing(check_all(named, count_tokens, shelf)) as all_checked:
         for n_done, (candidate, checked) in enumerate(all_checked, start=1):
             new.n_found += candidate.problem not in NOTES
             if isinstance(checked, Finding):
@@ -152,29 +160,49 @@ def _take(old: _Old, new: _New, samples: np.ndarray, clip: Clip) -> None:
     new.sounds[clip.id] = sound
 
 
-def _write(old: _Old, new: _New, seed: int) -> Report:
+def _write(old: _Old, new: _New, seed: int, cut: Collection[str]) -> Report:
     sounds = old.sounds | new.sounds
     pairs = find_copies(old.clips + new.clips, sounds)
     alike = group(pairs)
-    heard = _heard(old.clips, new.clips, alike)
-    joined, more = join(old.clips, new.clips, seed, heard, alike)
-    used = {clip.id for clip in joined}
-    for clip in new.clips:
+    kept, joined, more = _divided(old, new, seed, alike)
+    used = {clip.id for clip in kept + joined}
+    for clip in old.clips + new.clips:
         if clip.id not in used:
             (old.folder / clip.audio).unlink()
     if not joined:
         params = {"n_found": new.n_found}
         more.append(Finding(NOTHING_ADDED, clip="", refused=False, params=params))
-    known = {NOTHING_ADDED, *SAID_ANEW}  # what is said anew
+    known = {NOTHING_ADDED, *SAID_ANEW, *(TOO_FEW if joined else ())}  # what is said anew
     before = [finding for finding in old.report.findings if finding.code not in known]
+    before = settle(old.folder, joined, before, cut)
     more = [finding for finding in more if finding.clip or finding not in before]
-    clips = old.clips + joined
+    clips = kept + joined
     more = [*examine(clips, sounds, pairs), *more]
-    n_found = old.report.n_found + new.n_found
+    n_cut = len({clip.recording for clip in joined} & set(cut))
+    n_found = old.report.n_found + new.n_found - n_cut
     report = report_of(n_found, clips, before + new.findings + more)
     write_dataset(old.folder, clips, report)
     write_sounds(old.folder, {clip.id: sounds[clip.id] for clip in clips})
     return report
+
+
+def _divided(
+    old: _Old, new: _New, seed: int, alike: Copies
+) -> tuple[list[Clip], list[Clip], list[Finding]]:
+    """The old clips and those of the new ones that are used, with their splits, and what had to be
+    said. Old ones that were too few to be held out from are divided with the new.
+    """
+    if {clip.split for clip in old.clips} >= set(SPLITS):
+        heard = _heard(old.clips, new.clips, alike)
+        return old.clips, *join(old.clips, new.clips, seed, heard, alike)
+    try:
+        divided, more = assign(old.clips + new.clips, seed, copies=alike)
+    except InputError as error:
+        found = [Finding(error.code, clip="", refused=False, params=error.params)]
+        return old.clips, [], found
+    before = {clip.id for clip in old.clips}
+    kept = [clip for clip in divided if clip.id in before]
+    return kept, [clip for clip in divided if clip.id not in before], more
 
 
 def _heard(old: list[Clip], new: list[Clip], alike: Copies) -> dict[str, set[str]]:

@@ -1,7 +1,7 @@
 """A dataset on disk: `manifest.jsonl` (one clip a line), `report.json`, and `clips/*.flac`."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,7 @@ class Candidate:
     None when no transcript was found. `split` is "train", "test" or "" (not said); `row` counts as
     a spreadsheet does, the header being row 1. `problem` is the code of a finding known already
     ("two_rows"), with the `params` of its sentence; it may be about a file that is no clip
-    ("file_ignored", `prepare.NOTES`). `recording`: the long recording that it was cut from.
+    ("file_ignored", `checking.NOTES`). `recording`: the long recording that it was cut from.
     """
 
     name: str
@@ -86,6 +86,15 @@ class Report:
     @property
     def n_clips(self) -> int:
         return self.n_train + self.n_test
+
+
+def free_name(name: str, taken: Container[str]) -> str:
+    """`name`, or with a number when another file is called so: findings tell clips by name."""
+    n, free = 1, name
+    while free in taken:
+        n += 1
+        free = f"{name} ({n})"
+    return free
 
 
 def write_dataset(folder: Path, clips: Iterable[Clip], report: Report) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import soundfile
 
@@ -21,6 +22,14 @@ MAX_RECORDING_S = 12 * 3600.0
 TOLERANCE_S = 0.5  # what a last cue may be written too long
 ROUNDING_S = 1e-3
 PCM_16 = {"format": "FLAC", "subtype": "PCM_16"}
+
+
+class RecordingTooLongError(AudioError):
+    """It lasts longer than any recording may, or than there is room for."""
+
+    def __init__(self, name: str) -> None:
+        hours = round(MAX_RECORDING_S / 3600)
+        super().__init__("recording_too_long", file=name, hours=hours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +68,26 @@ def decoded(path: Path, name: str, decoder: Decoder) -> Iterator[Recording]:
 def decode_whole(path: Path, name: str, target: Path, decoder: Decoder) -> Recording:
     """Decode a recording of any kind into `target`, block by block.
 
-    Raises: AudioError recording_too_long, and those of `Decoder.stream`.
+    Raises: RecordingTooLongError, AudioError audio_empty, and those of `Decoder.stream`.
     """
+    with path.open("rb") as file:
+        return decode_file(file, name, target, decoder)
+
+
+def decode_file(
+    file: BinaryIO, name: str, target: Path, decoder: Decoder, max_s: float = MAX_RECORDING_S
+) -> Recording:
+    """The same of a file that was opened just now, which may last `max_s`."""
     n_samples = 0
     with (
-        soundfile.SoundFile(target, "w", SAMPLE_RATE, 1, **PCM_16) as file,
-        closing(decoder.stream(path, name)) as blocks,
+        soundfile.SoundFile(target, "w", SAMPLE_RATE, 1, **PCM_16) as sound,
+        closing(decoder.stream_file(file, name)) as blocks,
     ):
         for block in blocks:
-            file.write(block)
+            sound.write(block)
             n_samples += len(block)
-            if n_samples > MAX_RECORDING_S * SAMPLE_RATE:
-                hours = round(MAX_RECORDING_S / 3600)
-                raise AudioError("recording_too_long", file=name, hours=hours)
+            if n_samples > min(max_s, MAX_RECORDING_S) * SAMPLE_RATE:
+                raise RecordingTooLongError(name)
     if n_samples == 0:
         raise AudioError("audio_empty", file=name)
     return Recording(target, n_samples / SAMPLE_RATE)

@@ -1,7 +1,7 @@
 """What is wrong with a dataset, before any GPU time is spent on it.
 
 Every check is a small function of `sound_checks.py` or `text_checks.py`; here they are asked. What
-is found is a warning: a clip is refused only where it cannot be used (`prepare.check`) or would
+is found is a warning: a clip is refused only where it cannot be used (`checking.py`) or would
 leak into the test (`split.py`). Whether a transcript says what is heard is not judged here: that
 needs a model (`evaluation/doubts.py`).
 """

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from whisper_tuner.audio import SAMPLE_RATE, read_flac, write_flac
 from whisper_tuner.data import text_checks
+from whisper_tuner.data.checking import MAX_TOKENS
 from whisper_tuner.data.clips import (
     CLIPS_DIR_NAME,
     Clip,
@@ -23,7 +24,8 @@ from whisper_tuner.data.clips import (
     write_dataset,
 )
 from whisper_tuner.data.doctor import HEARD, SAID_ANEW, examine, find_copies, group
-from whisper_tuner.data.prepare import MAX_TOKENS, before_dir, put_in_place, report_of
+from whisper_tuner.data.long_recordings import KEPT, link_long
+from whisper_tuner.data.prepare import before_dir, keep_original, put_in_place, report_of
 from whisper_tuner.data.sound_checks import Sound, measure
 from whisper_tuner.data.sounds import sounds_of, write_sounds
 from whisper_tuner.data.split import assign, sentence_key
@@ -32,6 +34,7 @@ from whisper_tuner.errors import InputError
 KEPT_SILENCE_S = 0.3  # at each end of a clip that is trimmed
 
 DROP, TRIM = "drop", "trim"
+CUT = "cut"  # at pauses, by a worker (`steps.align_long`)
 # By what was found: how it is put right. Whatever is not here only a person can put right.
 FIXES: Mapping[str, str] = {
     **dict.fromkeys(
@@ -53,6 +56,7 @@ FIXES: Mapping[str, str] = {
         ),
         DROP,
     ),
+    KEPT: CUT,
     "audio_silent_ends": TRIM,
     "transcript_markup": "markup",
     "characters_odd": "characters",
@@ -94,10 +98,12 @@ def fix(dataset_dir: Path, code: str, count_tokens: Callable[[str], int], seed: 
     """Put right, or leave out, all clips that have a finding of this code.
 
     Clips stay on their side of the test; one that would now leak into it is refused. Raises:
-    InputError fix_unknown, nothing_to_fix, fix_leaves_too_few; then nothing has changed.
+    InputError fix_unknown, fix_cuts, nothing_to_fix, fix_leaves_too_few; then nothing has changed.
     """
     if code not in FIXES:
         raise InputError("fix_unknown", problem=code)
+    if FIXES[code] == CUT:
+        raise InputError("fix_cuts")
     report = read_report(dataset_dir)
     found = {finding.clip: finding for finding in report.findings if finding.code == code}
     if not found:
@@ -106,11 +112,13 @@ def fix(dataset_dir: Path, code: str, count_tokens: Callable[[str], int], seed: 
     sounds = sounds_of(dataset_dir, clips)
     work_dir = Path(tempfile.mkdtemp(prefix=f".{dataset_dir.name}-", dir=dataset_dir.parent))
     try:
-        _link(dataset_dir / CLIPS_DIR_NAME, work_dir / CLIPS_DIR_NAME)
+        links = {"copy_function": os.link}
+        shutil.copytree(dataset_dir / CLIPS_DIR_NAME, work_dir / CLIPS_DIR_NAME, **links)
+        link_long(dataset_dir, work_dir)
         work = _Work(work_dir, clips, sounds, [], list(report.changes), count_tokens)
         _apply(work, found, FIXES[code])
         fixed = _write(work, report, seed)
-        _keep_original(dataset_dir)
+        keep_original(dataset_dir)
         put_in_place(dataset_dir, work_dir)
     finally:
         shutil.rmtree(work_dir, ignore_errors=True)
@@ -127,21 +135,6 @@ def undo(dataset_dir: Path) -> Report:
 
 def can_undo(dataset_dir: Path) -> bool:
     return before_dir(dataset_dir).exists()
-
-
-def _link(source: Path, target: Path) -> None:
-    shutil.copytree(source, target, copy_function=os.link)
-
-
-def _keep_original(dataset_dir: Path) -> None:
-    """It appears in one step, so what is there is whole."""
-    if can_undo(dataset_dir):
-        return
-    parent, name = dataset_dir.parent, f".{dataset_dir.name}-"
-    with tempfile.TemporaryDirectory(prefix=name, dir=parent) as temp:
-        copy = Path(temp) / "copy"
-        _link(dataset_dir, copy)
-        copy.rename(before_dir(dataset_dir))
 
 
 def _apply(work: _Work, found: Mapping[str, Finding], kind: str) -> None:

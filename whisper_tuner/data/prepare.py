@@ -1,53 +1,30 @@
 """Candidates from any source → a dataset folder, with a finding for all that is wrong with them."""
 
+import os
 import shutil
 import tempfile
-import unicodedata
-from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from whisper_tuner.audio import SAMPLE_RATE, write_flac
-from whisper_tuner.data.clips import CLIPS_DIR_NAME, Candidate, Clip, Finding, Report, write_dataset
+from whisper_tuner.audio import write_flac
+from whisper_tuner.data.checking import NOTES, check_all, mended
+from whisper_tuner.data.clips import (
+    CLIPS_DIR_NAME,
+    Candidate,
+    Clip,
+    Finding,
+    Report,
+    free_name,
+    write_dataset,
+)
 from whisper_tuner.data.doctor import examine, find_copies, group
-from whisper_tuner.data.fitting import LONGEST_S, fit, in_clips
+from whisper_tuner.data.long_recordings import Room, Shelf, any_amount
 from whisper_tuner.data.sound_checks import Sound, measure
 from whisper_tuner.data.sounds import write_sounds
-from whisper_tuner.data.split import Copies, assign, sentence_key
-from whisper_tuner.data.text_checks import N_SHOWN, strip_markup
-from whisper_tuner.decoder import N_SIDE_BY_SIDE, Decoders
-from whisper_tuner.errors import AudioError, InputError
-
-N_AHEAD = 2 * N_SIDE_BY_SIDE  # recordings that wait to be written, 2 MB each at most
-MAX_TOKENS = 448  # positions of Whisper's decoder (openai/whisper, n_text_ctx)
-Checked = tuple[np.ndarray, Clip, float]
-# Problems of a candidate that is no clip: said, not counted.
-NOTES = frozenset(
-    {
-        "align_dropped",
-        "align_no_text",
-        "align_not_heard",
-        "cue_empty",
-        "cue_not_speech",
-        "cue_repeated",
-        "file_ignored",
-        "media_not_needed",
-        "point_tiers_ignored",
-        "sentences_not_read",
-        "sheets_left_out",
-        "table_left_out",
-        "tiers_chosen",
-        "transcript_not_needed",
-    }
-)
-# Zero-width (non-)joiners are spelling in Persian and Indic scripts. All other format characters
-# (Unicode category Cf) are invisible: direction marks, soft hyphens, byte order marks.
-KEPT_FORMAT_CHARACTERS = frozenset("\u200c\u200d")
+from whisper_tuner.data.split import Copies, assign
+from whisper_tuner.errors import InputError
 
 
 def prepare(
@@ -56,13 +33,16 @@ def prepare(
     count_tokens: Callable[[str], int],
     seed: int = 42,
     on_progress: Callable[[int], None] | None = None,
+    room: Room = any_amount,
 ) -> Report:
     """Decode, check and split every candidate and write the dataset, replacing an older one.
 
     `count_tokens`: tokens of a transcript as the decoder gets it, special tokens included.
-    `on_progress` hears how many candidates are done. The folder appears in one step at the end, so
-    a crash leaves the older dataset or none. When nothing can be trained on, the report has no
-    clips and the finding `no_usable_clips` or `too_few_clips`, and the dataset is empty.
+    `on_progress` hears how many candidates are done. `room`: bytes that there are for recordings
+    too long for a clip, which are kept to be cut (`long_recordings.py`). The folder appears in one
+    step at the end, so a crash leaves the older dataset or none. When nothing can be trained on,
+    the report has the finding `no_usable_clips` or `too_few_clips`, and the dataset no clips, or
+    too few where long recordings may bring more.
 
     Raises: InputError when the source as a whole cannot be read.
     """
@@ -70,7 +50,7 @@ def prepare(
     work_dir = Path(tempfile.mkdtemp(prefix=f".{dataset_dir.name}-", dir=dataset_dir.parent))
     try:
         (work_dir / CLIPS_DIR_NAME).mkdir()
-        report = _fill(work_dir, candidates, count_tokens, seed, on_progress)
+        report = _fill(work_dir, candidates, count_tokens, seed, on_progress, room)
         shutil.rmtree(before_dir(dataset_dir), ignore_errors=True)
         put_in_place(dataset_dir, work_dir)
     finally:
@@ -83,41 +63,17 @@ def before_dir(dataset_dir: Path) -> Path:
     return dataset_dir.with_name(f"{dataset_dir.name}-before")
 
 
-def clean_text(text: str) -> str:
-    """NFC, single spaces, without control characters and invisible direction marks."""
-    shown = (
-        " " if unicodedata.category(char) == "Cc" else char
-        for char in unicodedata.normalize("NFC", text)
-        if not _is_invisible(char)
-    )
-    return " ".join("".join(shown).split())
-
-
-def mended(clip: Clip, text: str, cut_s: float) -> list[Finding]:
-    """What was changed about a clip: invisible characters that `clean_text` took out of its
-    transcript, and seconds of silence that were cut off.
+def keep_original(dataset_dir: Path) -> None:
+    """Let `before_dir` be what the dataset is, as hard links, unless a fix was made already. It
+    appears in one step, so what is there is whole.
     """
-    findings = []
-    codes = [f"U+{ord(char):04X}" for char in text if _is_invisible(char)]
-    if codes:
-        found = ", ".join(sorted(set(codes))[:N_SHOWN])
-        findings.append(clip.finding("characters_removed", n=len(codes), found=found))
-    if cut_s:
-        findings.append(clip.finding("ends_trimmed", seconds=round(cut_s, 1)))
-    return findings
-
-
-def _is_invisible(char: str) -> bool:
-    return unicodedata.category(char) == "Cf" and char not in KEPT_FORMAT_CHARACTERS
-
-
-def free_name(name: str, taken: Container[str]) -> str:
-    """`name`, or with a number when another file is called so: findings tell clips by name."""
-    n, free = 1, name
-    while free in taken:
-        n += 1
-        free = f"{name} ({n})"
-    return free
+    if before_dir(dataset_dir).exists():
+        return
+    parent, name = dataset_dir.parent, f".{dataset_dir.name}-"
+    with tempfile.TemporaryDirectory(prefix=name, dir=parent) as temp:
+        copy = Path(temp) / "copy"
+        shutil.copytree(dataset_dir, copy, copy_function=os.link)
+        copy.rename(before_dir(dataset_dir))
 
 
 def _fill(
@@ -126,13 +82,15 @@ def _fill(
     count_tokens: Callable[[str], int],
     seed: int,
     on_progress: Callable[[int], None] | None,
+    room: Room,
 ) -> Report:
+    shelf = Shelf(work_dir, room)
     clips: list[Clip] = []
     findings: list[Finding] = []
     sounds: dict[str, Sound] = {}
     names: set[str] = set()
     n_found = 0
-    with closing(check_all(candidates, count_tokens)) as all_checked:
+    with closing(shelf), closing(check_all(candidates, count_tokens, shelf)) as all_checked:
         for n_done, (candidate, checked) in enumerate(all_checked, start=1):
             n_found += candidate.problem not in NOTES
             if isinstance(checked, Finding):
@@ -150,7 +108,7 @@ def _fill(
             if on_progress is not None:
                 on_progress(n_done)
     pairs = find_copies(clips, sounds)
-    kept, more = _split(clips, group(pairs), n_found, work_dir, seed)
+    kept, more = _split(clips, group(pairs), n_found, work_dir, seed, bool(shelf.clips))
     findings += examine(kept or clips, sounds, pairs)
     report = report_of(n_found, kept, findings + more)
     write_dataset(work_dir, kept, report)
@@ -158,87 +116,25 @@ def _fill(
     return report
 
 
-def check_all(
-    candidates: Iterable[Candidate], count_tokens: Callable[[str], int]
-) -> Iterator[tuple[Candidate, Checked | Finding]]:
-    """Every candidate, in order, with its sound, its clip, still without id and path, and how many
-    seconds of silence were cut off to make it fit; or with the reason why it is refused. The next
-    ones are decoded meanwhile.
-    """
-    waiting: deque[tuple[Candidate, Clip | Finding, Future | None]] = deque()
-    with Decoders() as decoders:
-        for candidate in candidates:
-            clip = _check_text(candidate, count_tokens)
-            is_refused = isinstance(clip, Finding)
-            sound = (
-                None if is_refused else decoders.submit(candidate.audio, candidate.name, LONGEST_S)
-            )
-            waiting.append((candidate, clip, sound))
-            if len(waiting) > N_AHEAD:
-                yield _decoded(*waiting.popleft())
-        while waiting:
-            yield _decoded(*waiting.popleft())
-
-
-def _decoded(
-    candidate: Candidate, clip: Clip | Finding, sound: Future | None
-) -> tuple[Candidate, Checked | Finding]:
-    if sound is None:
-        return candidate, clip
-    try:
-        samples, cut_s = fit(sound.result(), candidate.name)
-    except AudioError as error:
-        return candidate, Finding(error.code, candidate.name, True, candidate.row, in_clips(error))
-    clip = replace(clip, duration_s=round(len(samples) / SAMPLE_RATE, 3))
-    return candidate, (samples, clip, cut_s)
-
-
-def _check_text(candidate: Candidate, count_tokens: Callable[[str], int]) -> Clip | Finding:
-    """All that can be checked before the sound is decoded."""
-
-    def refusal(code: str, **params: object) -> Finding:
-        return Finding(code, candidate.name, True, candidate.row, params)
-
-    if candidate.problem:
-        found = refusal(candidate.problem, **candidate.params)
-        return replace(found, refused=candidate.problem not in NOTES)
-    if candidate.audio is None:
-        return refusal("audio_missing")
-    if candidate.text is None:
-        return refusal("transcript_missing")
-    text = clean_text(candidate.text)
-    if not sentence_key(text):
-        return refusal("transcript_empty")
-    if not sentence_key(strip_markup(text)):
-        return refusal("transcript_only_markup", text=text)
-    n_tokens = count_tokens(text)
-    if n_tokens > MAX_TOKENS:
-        return refusal("transcript_too_long", n_tokens=n_tokens, limit=MAX_TOKENS)
-    return Clip(
-        id="",
-        audio="",
-        text=text,
-        name=candidate.name,
-        duration_s=0.0,
-        n_tokens=n_tokens,
-        split=candidate.split,
-        speaker=candidate.speaker,
-        source=candidate.source,
-        recording=candidate.recording,
-        row=candidate.row,
-    )
-
-
 def _split(
-    clips: list[Clip], alike: Copies, n_found: int, work_dir: Path, seed: int
+    clips: list[Clip],
+    alike: Copies,
+    n_found: int,
+    work_dir: Path,
+    seed: int,
+    are_more_to_come: bool,
 ) -> tuple[list[Clip], list[Finding]]:
-    """The clips with their splits; the sound of those that are not kept is removed."""
+    """The clips with their splits; the sound of those that are not kept is removed. Too few are
+    kept, for the training, where `are_more_to_come`.
+    """
     kept: list[Clip] = []
     if clips:
         try:
             kept, findings = assign(clips, seed, copies=alike)
         except InputError as error:
             findings = [Finding(error.code, clip="", refused=False, params=error.params)]
+            if are_more_to_come:
+                kept = [replace(clip, split="train") for clip in clips]
     else:
         params = {"n_found": n_found}
         findings = [Finding("no_usable_clips", clip="", refused=False, params=params)]

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from whisper_tuner.audio import MAX_CLIP_S
+from whisper_tuner.data.checking import MAX_TOKENS, clean_text
 from whisper_tuner.data.clips import Finding
 from whisper_tuner.data.encodings import decode_text
 from whisper_tuner.data.entries import Entry
-from whisper_tuner.data.prepare import MAX_TOKENS, clean_text
 from whisper_tuner.data.split import sentence_key
 from whisper_tuner.data.table_files import TABLE_SUFFIXES, draft_file
 from whisper_tuner.data.tables import Draft, Reading, cell, find_columns

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from whisper_tuner.data.checking import NOTES
 from whisper_tuner.data.clips import Clip, Finding, Report
 from whisper_tuner.data.doctor import CODES
 from whisper_tuner.data.fixes import FIXES
-from whisper_tuner.data.prepare import NOTES
 from whisper_tuner.data.sounds import read_columns
 from whisper_tuner.data.split import sentence_key
 from whisper_tuner.data.text_checks import script, speech_length

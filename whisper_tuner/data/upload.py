@@ -27,7 +27,7 @@ from whisper_tuner.data.timed_text import TimedTexts, tier_choices
 from whisper_tuner.errors import InputError
 
 SPREADSHEET_SUFFIXES = frozenset({".numbers", ".wk1", ".sxc"})
-MAX_TXT_BYTES = 64 << 10
+MAX_TXT_BYTES = 1 << 20  # what is said in a day
 OTHER_TABLE_CODES = ("table_no_audio_column", "table_no_text_column", "table_columns_open")
 
 

@@ -89,8 +89,12 @@ class Decoder:
         RunError decoder_unavailable.
         """
         with path.open("rb") as file:
-            for block in self._blocks(file, name or path.name, ANY_LENGTH):
-                yield from_pcm(block)
+            yield from self.stream_file(file, name or path.name)
+
+    def stream_file(self, file: BinaryIO, name: str) -> Iterator[np.ndarray]:
+        """The same of a file that was opened just now."""
+        for block in self._blocks(file, name, ANY_LENGTH):
+            yield from_pcm(block)
 
     def close(self) -> None:
         """End the child; the next file starts another one."""

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from whisper_tuner.runs import heartbeat, jobs, listening, reasons, tryout
+from whisper_tuner.runs import aligning, heartbeat, jobs, listening, reasons, tryout
 from whisper_tuner.runs.delete import sweep
 from whisper_tuner.runs.folder import Run
 
@@ -50,7 +50,7 @@ class Caretaker:
 
 def look_after_all(root: Path) -> None:
     listened_to = root.glob(f"*/{listening.SPEC_NAME}")
-    aligned = root.glob("*/alignment/task.json")
+    aligned = root.glob(f"*/{aligning.FOLDER_NAME}/task.json")
     for run in (
         *(Run(path.parent) for path in root.glob("*/run.json")),
         *(Run(path.parent.parent) for path in aligned),

@@ -33,6 +33,7 @@ LEFT_BEHIND = {  # below the folder of all runs → seconds without a change
     "*/exports/.*.part": DAY_S,
     f"{DOWNLOADS_NAME}/*": 7 * DAY_S,  # nobody came back to go on with it
     "*/alignment/.*.json-*": DAY_S,
+    "*/alignment/*/.*.json-*": DAY_S,
     "cache/base_transcripts/*": 30 * DAY_S,  # as evaluation/base_cache.py, should nobody train
 }
 

@@ -6,7 +6,7 @@ all else is the run's: recordings, lock, log, place in the queue. So a run eithe
 
 from pathlib import Path
 
-from whisper_tuner.runs import locks, worker_row
+from whisper_tuner.runs import aligning, locks, worker_row
 from whisper_tuner.runs.folder import Run
 
 STAGE = "listen"
@@ -32,4 +32,5 @@ def is_at_work(run: Run) -> bool:
 
 def seen_by(run_dir: Path, stage: str) -> Run:
     """The run as a worker of this stage sees it."""
-    return Listening(run_dir) if stage == STAGE else Run(run_dir)
+    views = {STAGE: Listening, aligning.STAGE: aligning.Aligning}
+    return views.get(stage, Run)(run_dir)

@@ -13,6 +13,7 @@ from whisper_tuner.errors import RunError
 from whisper_tuner.runs import listening, locks, worker_row
 from whisper_tuner.runs.events import (
     TERMINAL_STATES,
+    Progress,
     Record,
     StateChanged,
     Step,
@@ -31,7 +32,7 @@ def place(run: Run, owner: str) -> Iterator[float]:
     """Nobody else takes a place in the queue meanwhile: start the run's worker inside.
 
     Gives the time that is its ticket: behind all that are alive, whatever happened to the clock.
-    Raises RunError when another training of `owner` waits already; "" is nobody, and may have many.
+    Raises RunError when other work of `owner` waits already; "" is nobody, and may have many.
     """
     root = run.dir.parent
     with locks.hold(root / QUEUE_LOCK_NAME):
@@ -60,6 +61,9 @@ def rest_s(run: Run) -> float:
     before it; what the planner expected until there are steps.
     """
     expected_s = run.read_spec().expected_s
+    listened = progress_rest_s(read_events(run.events_path))
+    if listened is not None:
+        return listened
     records = _since(read_events(run.events_path), "preparing")
     if not records:
         return expected_s
@@ -72,6 +76,18 @@ def rest_s(run: Run) -> float:
         return max(0.0, evaluating[0].time_s + measuring_s - time.time())
     training_s = steps[-1].time_s + steps[-1].event.remaining_s - time.time()
     return max(0.0, training_s) + measuring_s
+
+
+def progress_rest_s(records: list[Record]) -> float | None:
+    """About how many seconds an alignment will still need; None while there is no telling."""
+    heard = [r for r in _since(records, "aligning") if isinstance(r.event, Progress)]
+    if not heard:
+        return None
+    first, last = heard[0], heard[-1]
+    n_done = last.event.done - first.event.done
+    if n_done <= 0:
+        return None
+    return (last.time_s - first.time_s) / n_done * (last.event.total - last.event.done)
 
 
 def _since(records: list[Record], state: str) -> list[Record]:

@@ -56,6 +56,15 @@ def require(root: Path, people: Collection[str], is_new: bool) -> None:
         raise RunError("quota_unused", n=MAX_UNUSED)
 
 
+def room_bytes(run: Run) -> float:
+    """What the owner of this run may still keep."""
+    limit, owner = limit_bytes(), _owner(run)
+    if not limit or not owner:
+        return float("inf")
+    used = sum(_size(other.dir) for other in _all(run.dir.parent) if _owner(other) == owner)
+    return max(0.0, limit - used)
+
+
 def _all(root: Path) -> list[Run]:
     return [Run(path) for path in root.glob("*/") if ID_PATTERN.fullmatch(path.name)]
 

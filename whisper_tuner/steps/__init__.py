@@ -9,8 +9,12 @@ from whisper_tuner.restore import restore
 from whisper_tuner.steps.alignment import (
     AlignedSource,
     align,
+    align_long,
     aligning_base,
+    dataset_of,
+    is_used,
     resume_alignment,
+    use_cuts,
 )
 from whisper_tuner.steps.checks import has_dataset
 from whisper_tuner.steps.forgetting import finish_all_forgetting, finish_forgetting
@@ -55,10 +59,12 @@ __all__ = [
     "add_sheet",
     "again",
     "align",
+    "align_long",
     "aligning_base",
     "begin_sheet",
     "check_sentences",
     "compare",
+    "dataset_of",
     "delete",
     "delete_sheet",
     "download",
@@ -69,6 +75,7 @@ __all__ = [
     "fix",
     "further",
     "has_dataset",
+    "is_used",
     "listen",
     "listening_s",
     "plan",
@@ -87,4 +94,5 @@ __all__ = [
     "tiers",
     "train",
     "undo_fixes",
+    "use_cuts",
 ]

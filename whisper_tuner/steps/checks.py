@@ -6,8 +6,9 @@ from contextlib import contextmanager
 
 from whisper_tuner.data.clips import MANIFEST_NAME, REPORT_NAME, read_clips
 from whisper_tuner.data.forget import are_forgotten
+from whisper_tuner.data.long_recordings import Room
 from whisper_tuner.errors import InputError, RunError
-from whisper_tuner.runs import jobs, listening, locks
+from whisper_tuner.runs import disk, jobs, listening, locks, quota
 from whisper_tuner.runs.folder import Run
 
 DATA_LOCK_NAME = "dataset.lock"  # held while recordings are added or changed
@@ -75,3 +76,13 @@ def changing_data(run: Run) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+def room_for_long(run: Run) -> Room:
+    """How many bytes recordings too long for a clip may take in this run, whenever it is asked."""
+
+    def room() -> float:
+        free = disk.free_bytes(run.dir) - disk.SPARE_BYTES
+        return max(0.0, min(free, quota.room_bytes(run)))
+
+    return room

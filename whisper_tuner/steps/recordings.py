@@ -17,7 +17,12 @@ from whisper_tuner.publish import recordings
 from whisper_tuner.publish.dataset import PushedData, push_recordings
 from whisper_tuner.runs.folder import Run
 from whisper_tuner.sources import Source
-from whisper_tuner.steps.checks import changing_data, refuse_new_data, require_dataset
+from whisper_tuner.steps.checks import (
+    changing_data,
+    refuse_new_data,
+    require_dataset,
+    room_for_long,
+)
 
 tiers = upload.tiers  # what the tier of a `Reading` can be; empty: nothing to choose
 EXAMPLE_DIR = Path(__file__).resolve().parents[2] / "examples" / "italian-prompts"
@@ -38,7 +43,9 @@ def prepare(
     """
     refuse_new_data(run)
     candidates = upload.candidates(paths, reading=reading)
-    return prepare_dataset(candidates, run.dataset_dir, token_counter(), seed, on_progress)
+    return prepare_dataset(
+        candidates, run.dataset_dir, token_counter(), seed, on_progress, room_for_long(run)
+    )
 
 
 def prepare_common_voice(
@@ -52,7 +59,9 @@ def prepare_common_voice(
     """The same from an official Common Voice archive (tar.gz), as many clips as asked for."""
     refuse_new_data(run)
     candidates = common_voice.candidates(archive, n_train, n_test, seed)
-    return prepare_dataset(candidates, run.dataset_dir, token_counter(), seed, on_progress)
+    return prepare_dataset(
+        candidates, run.dataset_dir, token_counter(), seed, on_progress, room_for_long(run)
+    )
 
 
 def prepare_from(
@@ -72,8 +81,8 @@ def prepare_from(
             return _add(run, iter(fetched), seed, None)
     refuse_new_data(run)
     with source.open(run, ()) as candidates:
-        count_tokens = token_counter()
-        return prepare_dataset(candidates, run.dataset_dir, count_tokens, seed, on_progress)
+        count_tokens, room = token_counter(), room_for_long(run)
+        return prepare_dataset(candidates, run.dataset_dir, count_tokens, seed, on_progress, room)
 
 
 def add(
@@ -109,7 +118,9 @@ def _add(
     on_progress: Callable[[int], None] | None,
 ) -> Report:
     with changing_data(run):
-        return add_to_dataset(candidates, run.dataset_dir, token_counter(), seed, on_progress)
+        return add_to_dataset(
+            candidates, run.dataset_dir, token_counter(), seed, on_progress, room_for_long(run)
+        )
 
 
 def _fetch(

@@ -1,150 +1,57 @@
-"""Step 1, where a long recording came with its full text: it is aligned, and its clips reviewed.
-
-The browser remembers the alignment's id; everything else is in its folder, so a reload or a
-restart loses nothing.
+"""Step 1, where long recordings came with their full texts: they are aligned (`review_corner.py`
+shows how that goes).
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
 import gradio as gr
 
 from whisper_tuner import steps
-from whisper_tuner.alignment import review, task
-from whisper_tuner.data.clips import Report
-from whisper_tuner.data.full_texts import find_pair
-from whisper_tuner.errors import TunerError
+from whisper_tuner.data.full_texts import find_pairs
 from whisper_tuner.locales import text
 from whisper_tuner.model.catalogue import BASE_MODELS
-from whisper_tuner.narrate import rough_duration, status_sentence
-from whisper_tuner.runs import jobs, quota
-from whisper_tuner.runs.events import Progress, StateChanged, read_events
-from whisper_tuner.runs.folder import Run, default_root
-from whisper_tuner.ui import review_view, views
-from whisper_tuner.ui.add_to import run_to_add_to
+from whisper_tuner.runs.folder import Run
+from whisper_tuner.ui import views
 from whisper_tuner.ui.language import label
-from whisper_tuner.ui.preparing import PROGRESS, new_run, prepare_run
-from whisper_tuner.ui.session import (
-    PRIVATE,
-    QUIET,
-    Page,
-    Redraw,
-    Updates,
-    browser_state,
-    find_run,
-    open_run,
-)
+from whisper_tuner.ui.review_corner import SHOW_WORK_JS, ReviewCorner
+from whisper_tuner.ui.session import PRIVATE, QUIET, Page, Redraw, Updates
 
-POLL_S = 2.0
+N_NAMED = 3
 
 
 class AlignCorner:
-    def __init__(self, page: Page, files: gr.File, where: gr.Radio) -> None:
-        self.page, self.files, self.where = page, files, where
-        self.id = browser_state("alignment")
-        self.timer = gr.Timer(POLL_S, active=False)
+    def __init__(self, page: Page, files: gr.File, review: ReviewCorner) -> None:
+        self.page, self.files, self.review = page, files, review
         with gr.Column(visible=False, elem_id="align") as self.room:
             self.found = gr.HTML()
-            with gr.Row():
-                self.language = gr.Dropdown(
-                    views.language_choices("en"), value=None, label=label("page_language")
-                )
-                self.base = gr.Dropdown(
-                    views.base_choices(list(BASE_MODELS)),
-                    value=steps.aligning_base(page.device),
-                    label=label("page_align_base"),
-                    info=label("page_align_base_info"),
-                )
+            self.language, self.base = language_and_base(page)
             self.button = gr.Button(label("page_align_button"), variant="primary")
-        self.told = gr.HTML(elem_id="align-told")
-        with gr.Row():
-            self.stop = gr.Button(label("page_align_stop"), visible=False, size="sm")
-            self.go_on = gr.Button(label("page_align_go_on"), visible=False, size="sm")
-        with gr.Column(visible=False, elem_id="review") as self.review:
-            self.rows = gr.Dataframe(
-                headers=review_view.columns("en"),
-                datatype="str",
-                interactive=False,
-                wrap=True,
-                max_height=360,
-                column_widths=["70px", "180px", "95px", "115px", "510px"],
-                elem_id="review-rows",
-            )
-            self.chosen = gr.State(None)
-            self.player = gr.HTML(elem_id="review-player")
-            self.text = gr.Textbox(label=label("page_review_text"), lines=2, visible=False)
-            with gr.Row():
-                self.keep = gr.Button(label("page_review_keep"), visible=False, size="sm")
-                self.drop = gr.Button(label("page_review_drop"), visible=False, size="sm")
-            with gr.Row():
-                self.keep_sure = gr.Button(label("page_review_keep_sure"), size="sm")
-                self.use = gr.Button(label("page_review_use"), variant="primary", size="sm")
-        self.discard = gr.Button(label("page_align_discard"), visible=False, size="sm")
-        self.inputs = [self.id]
-        self.row = [self.chosen, self.player, self.text, self.keep, self.drop]
-        self.outputs = [self.id, self.timer, self.told, self.stop, self.go_on, self.review]
-        self.outputs += [self.rows, self.discard, self.language, *self.row]
+        self.inputs = []
+        self.outputs = [self.language]
 
-    def show(self, lang: str, run: Run | None, id: str) -> Updates:
-        """How the alignment stands that this browser remembers; another language closes the row."""
-        named = {self.language: gr.Dropdown(choices=views.language_choices(lang))}
-        return named | self.stand(lang, id) | self.no_row()
-
-    def stand(self, lang: str, id: str) -> Updates:
-        aligned = find_run(id)
-        is_known = aligned is not None and task.is_alignment(aligned)
-        is_done = is_known and review.is_there(aligned)
-        is_alive = is_known and jobs.is_alive(aligned)
-        updates: Updates = {
-            self.id: id if is_known else "",
-            self.timer: gr.Timer(active=is_alive),
-            self.told: told(aligned, lang) if is_known else "",
-            self.stop: gr.Button(visible=is_alive and not is_done),
-            self.go_on: gr.Button(visible=is_known and not is_done and not is_alive),
-            self.review: gr.Column(visible=is_done),
-            self.discard: gr.Button(visible=is_known and not is_alive),
-        }
-        return updates | (self.listed(lang, review.read(aligned)) if is_done else {})
-
-    def listed(self, lang: str, rows: list[review.Row]) -> Updates:
-        shown = review_view.table(rows, lang)
-        return {
-            self.rows: gr.Dataframe(value=shown, headers=review_view.columns(lang)),
-            self.told: review_view.summary(rows, lang),
-        }
-
-    def no_row(self) -> Updates:
-        hidden = {part: gr.update(visible=False) for part in (self.text, self.keep, self.drop)}
-        return {self.chosen: None, self.player: "", **hidden}
+    def show(self, lang: str, run: Run | None) -> Updates:
+        return {self.language: gr.Dropdown(choices=views.language_choices(lang))}
 
     def wire(self, then_redraw: Redraw) -> None:
-        page, files = self.page, self.files
-        known = [page.lang, self.id]
-        drawn = [part for part in self.outputs if part is not self.language]
-        said = [self.room, self.found]
-        gr.on([files.change, page.lang.input], self.look, [page.lang, files], said, **QUIET)
-        begun = [*known, page.person, files, self.language, self.base]
-        self.button.click(self.begin, begun, drawn, **PRIVATE)
-        self.timer.tick(self.stand, known, drawn, **QUIET)
-        self.stop.click(self.end, known, drawn, **PRIVATE)
-        self.go_on.click(self.resume, known, drawn, **PRIVATE)
-        self.discard.click(self.forget, known, drawn, **PRIVATE)
-        self.rows.select(self.choose, [*known, self.rows], self.row, **QUIET)
-        decided = [*known, self.chosen, self.text]
-        self.keep.click(self.decide_keep, decided, drawn, **QUIET)
-        self.drop.click(self.decide_drop, decided, drawn, **QUIET)
-        self.keep_sure.click(self.keep_all_sure, known, drawn, **PRIVATE)
-        given = [*known, page.run_id, page.person, self.where]
-        made = [self.told, page.run_id, page.spoken]
-        then_redraw(self.use.click(self.use_clips, given, made, concurrency_limit=2, **PRIVATE))
+        page, said = self.page, [self.room, self.found]
+        looked_at = [page.lang, self.files]
+        gr.on([self.files.change, page.lang.input], self.look, looked_at, said, **QUIET)
+        begun = [page.lang, self.review.id, page.person, self.files, self.language, self.base]
+        begin = self.button.click(self.begin, begun, self.review.drawn, **PRIVATE)
+        then_redraw(begin).then(None, js=SHOW_WORK_JS)
 
     def look(self, lang: str, files: list[str] | None) -> tuple:
-        """Whether the files are a recording with its text."""
-        pair = find_pair([Path(file) for file in files or []])
-        if pair is None:
+        """Whether there are long recordings with their texts among the files."""
+        pairs = find_pairs([Path(file) for file in files or []]).pairs
+        if not pairs:
             return gr.Column(visible=False), ""
-        names = {"recording": pair[0].name, "text": pair[1].name}
-        return gr.Column(visible=True), views.paragraph(text("align_found", lang, **names))
+        if len(pairs) == 1:
+            names = {"recording": pairs[0][0].name, "text": pairs[0][1].name}
+            return gr.Column(visible=True), views.paragraph(text("align_found", lang, **names))
+        named = ", ".join(recording.name for recording, _ in pairs[:N_NAMED])
+        named += "…" if len(pairs) > N_NAMED else ""
+        told = text("align_found_many", lang, n=len(pairs), names=named)
+        return gr.Column(visible=True), views.paragraph(told)
 
     def begin(
         self,
@@ -155,114 +62,26 @@ class AlignCorner:
         language: str | None,
         base: str,
     ) -> Updates:
-        pair = find_pair([Path(file) for file in files or []])
-        before = find_run(id)
-        if pair is None or (before and jobs.is_alive(before)):
-            return self.stand(lang, id)
-        if not language:
-            return {self.told: views.paragraph(text("train_choose_language", lang), "problem")}
-        run = None
-        try:
-            quota.require(default_root(), person.split(), is_new=True)
-            run = new_run(person)
-            steps.align(run, *pair, language, base)
-        except TunerError as error:
-            if run:
-                steps.delete(run)
-            return {self.told: views.paragraph(error.sentence(lang), "problem")}
-        return self.stand(lang, run.id) | self.no_row()
+        pairs = find_pairs([Path(file) for file in files or []]).pairs
+        if not pairs:
+            return self.review.stand(lang, id)
 
-    def end(self, lang: str, id: str) -> Updates:
-        return self._do(lang, id, jobs.stop)
+        def start(run: Run, owner: str) -> None:
+            steps.align(run, pairs, language, base, owner=owner)
 
-    def resume(self, lang: str, id: str) -> Updates:
-        return self._do(lang, id, steps.resume_alignment)
-
-    def forget(self, lang: str, id: str) -> Updates:
-        """The recording, what was heard and the review are deleted; datasets made of it stay."""
-        return self._do(lang, id, steps.delete) | self.no_row()
-
-    def keep_all_sure(self, lang: str, id: str) -> Updates:
-        return self._do(lang, id, review.keep_sure) | self.no_row()
-
-    def _do(self, lang: str, id: str, act: Callable[[Run], object]) -> Updates:
-        try:
-            act(open_run(id))
-        except TunerError as error:
-            return {self.told: views.paragraph(error.sentence(lang), "problem")}
-        return self.stand(lang, id)
-
-    def choose(self, lang: str, id: str, shown: object, event: gr.SelectData) -> Updates:
-        """Play a row and let its text be changed."""
-        aligned = find_run(id)
-        if aligned is None or not review.is_there(aligned):
-            return self.no_row()
-        return self.row_shown(lang, aligned, int(event.row_value[0]) - 1)
-
-    def row_shown(self, lang: str, aligned: Run, i: int) -> Updates:
-        row = review.read(aligned)[i]
-        return {
-            self.chosen: i,
-            self.player: review_view.player(aligned.id, i, row, lang),
-            self.text: gr.Textbox(value=row.text, visible=True, interactive=row.is_sound),
-            self.keep: gr.Button(visible=row.is_sound),
-            self.drop: gr.Button(visible=True),
-        }
-
-    def decide_keep(self, lang: str, id: str, chosen: int | None, words: str) -> Updates:
-        return self._decide(lang, id, chosen, words, keep=True)
-
-    def decide_drop(self, lang: str, id: str, chosen: int | None, words: str) -> Updates:
-        return self._decide(lang, id, chosen, words, keep=False)
-
-    def _decide(self, lang: str, id: str, chosen: int | None, words: str, keep: bool) -> Updates:
-        """On the disk at once; then the next row that waits is shown."""
-        aligned = find_run(id)
-        if aligned is None or chosen is None:
-            return self.stand(lang, id) | self.no_row()
-        review.decide(aligned, chosen, keep, words)
-        rows = review.read(aligned)
-        following = review_view.order(rows)[0]
-        is_open = not (rows[following].keep or rows[following].is_looked_at)
-        after = self.row_shown(lang, aligned, following) if is_open else self.no_row()
-        return self.stand(lang, id) | after
-
-    def use_clips(
-        self,
-        lang: str,
-        id: str,
-        run_id: str,
-        person: str,
-        where: str,
-        progress: gr.Progress = PROGRESS,
-    ) -> tuple:
-        try:
-            aligned = open_run(id)
-            language, n_rows = task.read(aligned).language, len(review.read(aligned))
-        except TunerError as error:
-            return views.paragraph(error.sentence(lang), "problem"), gr.skip(), gr.skip()
-
-        def prepare(run: Run, tell: Callable[[int], None]) -> Report:
-            return steps.prepare_from(run, steps.AlignedSource(aligned), on_progress=tell)
-
-        into = run_to_add_to(run_id, where)
-        return prepare_run(lang, prepare, progress, n_rows, language, into, person)
+        return self.review.begin(lang, id, person, language, start)
 
 
-def told(aligned: Run, lang: str) -> str:
-    """How an alignment stands that has no review yet: a bar, and about how long it will take."""
-    records = read_events(aligned.events_path)
-    status = jobs.status(aligned, records)
-    begun = [i for i, record in enumerate(records) if record.event == StateChanged("aligning")]
-    since = records[begun[-1] :] if begun else []
-    heard = [record for record in since if isinstance(record.event, Progress)]
-    if not status.alive or not heard:
-        return views.paragraph(status_sentence(status, lang), "note")
-    last = heard[-1].event
-    said = text(last.stage, lang, done=last.done, total=last.total)
-    n_done, took_s = last.done - heard[0].event.done, heard[-1].time_s - heard[0].time_s
-    if n_done > 0:
-        rest_s = took_s / n_done * (last.total - last.done)
-        said += text("align_rest", lang, time=rough_duration(rest_s, lang))
-    bar = f'<progress value="{last.done}" max="{last.total}"></progress>'
-    return bar + views.paragraph(said, "note")
+def language_and_base(page: Page) -> tuple[gr.Dropdown, gr.Dropdown]:
+    """What has to be known to align recordings."""
+    with gr.Row():
+        language = gr.Dropdown(
+            views.language_choices("en"), value=None, label=label("page_language")
+        )
+        base = gr.Dropdown(
+            views.base_choices(list(BASE_MODELS)),
+            value=steps.aligning_base(page.device),
+            label=label("page_align_base"),
+            info=label("page_align_base_info"),
+        )
+    return language, base

@@ -103,7 +103,10 @@ class PageView:
                         self.delete = DeleteCorner(page)
         _, self.train, self.compare, _ = parts
         data = parts[0]
-        self.parts = (*parts, self.delete, self.menu, data.fetch, data.listen, data.align)
+        self.parts = (
+            *(*parts, self.delete, self.menu, data.fetch, data.listen),
+            *(data.align, data.review, data.long),
+        )
         self.seen = gr.State("")
         self.inputs = [page.lang, page.run_id, *(i for part in self.parts for i in part.inputs)]
         self.outputs = [page.timer, self.problem, *self.tabs.values()]

@@ -22,10 +22,12 @@ from whisper_tuner.ui.fetch_corner import FetchCorner
 from whisper_tuner.ui.hub_tab import HubTab
 from whisper_tuner.ui.language import label, static_html
 from whisper_tuner.ui.listen_corner import ListenCorner
+from whisper_tuner.ui.long_corner import LongCorner
 from whisper_tuner.ui.preparing import BUSY, PROGRESS, n_recordings, prepare_run
 from whisper_tuner.ui.push_data_corner import PushDataCorner
 from whisper_tuner.ui.record_tab import RecordTab
 from whisper_tuner.ui.restore_corner import RestoreCorner
+from whisper_tuner.ui.review_corner import ReviewCorner
 from whisper_tuner.ui.session import QUIET, Page, Redraw, Updates, has_dataset, is_begun
 from whisper_tuner.ui.table_corner import TableCorner, reading_of
 from whisper_tuner.ui.tier_corner import TierCorner
@@ -51,6 +53,7 @@ class DataStep:
                 label=label("page_add"),
             )
         self.fetch = FetchCorner(page)
+        self.review = ReviewCorner(page, self.where)
         with gr.Tabs() as sources:
             with gr.Tab(label("page_own_tab")) as own_tab:
                 gr.HTML(static_html(fragments.own_help))
@@ -62,7 +65,7 @@ class DataStep:
                 )
                 self.table_corner = TableCorner(page)
                 self.tiers = TierCorner(page, self.files)
-                self.align = AlignCorner(page, self.files, self.where)
+                self.align = AlignCorner(page, self.files, self.review)
                 self.check = gr.Button(label("page_check_button"), variant="primary")
             with gr.Tab(label("page_record_tab"), id="record") as record_tab:
                 self.record = RecordTab(page, sources)
@@ -74,6 +77,8 @@ class DataStep:
         self.restore = RestoreCorner(page)
         self.notice = gr.HTML(elem_id="data-notice")
         self.summary = gr.HTML(elem_id="data-summary")
+        self.long = LongCorner(page, self.review)
+        self.review.build()
         self.doctor = DoctorCorner(page)
         self.listen = ListenCorner(page)
         self.push_data = PushDataCorner(page)

@@ -11,7 +11,7 @@ import gradio as gr
 from whisper_tuner import steps
 from whisper_tuner.data.clips import COMMON_VOICE, Clip, Finding, Report
 from whisper_tuner.data.doctor import HEARD
-from whisper_tuner.data.fixes import can_undo
+from whisper_tuner.data.fixes import CUT, can_undo
 from whisper_tuner.data.summary import Group, Summary, groups, summarise
 from whisper_tuner.errors import TunerError
 from whisper_tuner.locales import text
@@ -47,7 +47,7 @@ class DoctorCorner:
 
     def show(self, lang: str, run: Run, clips: list[Clip], report: Report) -> Updates:
         """What the run's folder says; buttons only as long as the recordings may change."""
-        every = groups(report)
+        every = [group for group in groups(report) if group.fix != CUT]  # `long_corner.py`
         found, rest = every[:MAX_GROUPS], every[MAX_GROUPS:]
         can_share = any(clip.source != COMMON_VOICE for clip in clips)
         is_open = not run.spec_path.exists() and not run.start_dir.exists()

@@ -16,8 +16,8 @@ from gradio.events import Dependency
 
 from whisper_tuner import steps
 from whisper_tuner.data import prompts
+from whisper_tuner.data.checking import clean_text
 from whisper_tuner.data.clips import Report
-from whisper_tuner.data.prepare import clean_text
 from whisper_tuner.errors import RunError, TunerError
 from whisper_tuner.locales import text
 from whisper_tuner.narrate import finding_sentence, rough_duration

@@ -6,7 +6,8 @@ from whisper_tuner.alignment.review import Row
 from whisper_tuner.locales import text
 from whisper_tuner.ui.views import paragraph
 
-COLUMNS = ("number", "time", "confidence", "keep", "text")
+COLUMNS = {"number": 70, "time": 180, "confidence": 95, "keep": 115, "text": 510}  # pixels
+OF_SEVERAL = {"number": 70, "recording": 160, **COLUMNS, "text": 350}
 MAX_SHOWN = 500  # rows in the table; the doubtful ones come first
 MAX_TEXT = 120
 
@@ -22,15 +23,21 @@ def order(rows: list[Row]) -> list[int]:
     return sorted(range(len(rows)), key=place)
 
 
-def columns(lang: str) -> list[str]:
-    return [text(f"review_{name}", lang) for name in COLUMNS]
+def columns(lang: str, of_several: bool = False) -> list[str]:
+    """`of_several`: whether there are clips of more than one recording."""
+    return [text(f"review_{name}", lang) for name in (OF_SEVERAL if of_several else COLUMNS)]
 
 
-def table(rows: list[Row], lang: str) -> list[list[str]]:
-    return [_cells(i, rows[i], lang) for i in order(rows)[:MAX_SHOWN]]
+def widths(of_several: bool) -> list[str]:
+    return [f"{width}px" for width in (OF_SEVERAL if of_several else COLUMNS).values()]
 
 
-def _cells(i: int, row: Row, lang: str) -> list[str]:
+def table(rows: list[Row], lang: str, names: list[str] | None = None) -> list[list[str]]:
+    """`names`: of the recordings, where there are several."""
+    return [_cells(i, rows[i], lang, names) for i in order(rows)[:MAX_SHOWN]]
+
+
+def _cells(i: int, row: Row, lang: str, names: list[str] | None) -> list[str]:
     shown = row.text if len(row.text) <= MAX_TEXT else row.text[: MAX_TEXT - 1] + "…"
     if not row.is_sound:
         state = text("review_not_heard", lang)
@@ -39,7 +46,8 @@ def _cells(i: int, row: Row, lang: str) -> list[str]:
     else:
         state = text("review_kept" if row.keep else "review_dropped", lang)
     confidence = f"{row.confidence:.0%}" if row.is_sound and row.text else "–"
-    return [str(i + 1), row.time if row.is_sound else "–", confidence, state, shown]
+    recording = [names[row.recording]] if names else []
+    return [str(i + 1), *recording, row.time if row.is_sound else "–", confidence, state, shown]
 
 
 def summary(rows: list[Row], lang: str) -> str:

@@ -9,6 +9,7 @@ from itertools import zip_longest
 
 from whisper_tuner.config import TrainConfig
 from whisper_tuner.data.clips import Clip, Finding, Report
+from whisper_tuner.data.long_recordings import CUT
 from whisper_tuner.locales import text
 from whisper_tuner.model.catalogue import BASE_MODELS
 from whisper_tuner.model.languages import LANGUAGES
@@ -59,7 +60,8 @@ def linked(html: str) -> str:
 def general_findings(clips: list[Clip], report: Report) -> list[Finding]:
     """What was found about the source as a whole, or about files that are no clips."""
     names = {clip.name for clip in clips}
-    return [item for item in report.findings if not item.refused and item.clip not in names]
+    others = [item for item in report.findings if not item.refused and item.code != CUT]
+    return [item for item in others if item.clip not in names]
 
 
 def data_summary(clips: list[Clip], report: Report, lang: str) -> str:
@@ -86,7 +88,10 @@ def data_summary(clips: list[Clip], report: Report, lang: str) -> str:
 def _problem_counts(clips: list[Clip], report: Report, lang: str) -> str:
     general = general_findings(clips, report)
     refused = {item.clip for item in report.findings if item.refused}
-    warned = {i.clip for i in report.findings if not i.refused and i not in general} - refused
+    warned = {
+        i.clip for i in report.findings if not i.refused and i not in general and i.code != CUT
+    }
+    warned -= refused
     if not refused and not warned:
         return text("data_no_problems", lang)
     return text("data_problems", lang, n_refused=len(refused), n_warned=len(warned))
@@ -95,7 +100,8 @@ def _problem_counts(clips: list[Clip], report: Report, lang: str) -> str:
 def clip_rows(
     clips: list[Clip], report: Report, lang: str, shown: str = "all", sought: str = ""
 ) -> list[list[str]]:
-    """A row for every clip: refused ones first, then those with problems or fixes, then the others.
+    """A row for every clip: refused ones first, then long recordings that were cut, then clips with
+    problems or fixes, then the others.
 
     `shown` is "all", "problems", "train" or "test"; `sought` must be in the row, in any case.
     """
@@ -104,11 +110,12 @@ def clip_rows(
     for finding in (*report.findings, *report.changes):
         if finding not in general:
             problems.setdefault(finding.clip, []).append(finding_sentence(finding, lang))
-    refused = dict.fromkeys(item.clip for item in report.findings if item.refused)
+    unused = {item.clip: "refused" for item in report.findings if item.refused}
+    unused |= {item.clip: "cut" for item in report.findings if item.code == CUT}
     kept = {clip.name for clip in clips}
     rows = [
-        ("refused", [name, "", "", text("use_refused", lang), " ".join(problems[name])])
-        for name in refused
+        (use, [name, "", "", text(f"use_{use}", lang), " ".join(problems[name])])
+        for name, use in unused.items()
         if name not in kept
     ]
     for clip in sorted(clips, key=lambda clip: clip.name not in problems):

@@ -12,6 +12,7 @@ from whisper_tuner.audio import SAMPLE_RATE, read_flac
 from whisper_tuner.data.clips import Candidate, read_clips, read_report
 from whisper_tuner.data.doctor import CODES
 from whisper_tuner.data.fixes import FIXES, TEXT_FIXES, can_undo, fix, undo
+from whisper_tuner.data.long_recordings import KEPT
 from whisper_tuner.data.prepare import prepare
 from whisper_tuner.data.split import sentence_key
 from whisper_tuner.data.text_checks import add_stop, recase, remove_stop
@@ -171,9 +172,9 @@ def test_preparing_anew_forgets_what_was_before(dataset, tmp_path):
 
 
 def test_every_fix_is_known_and_has_a_name():
-    assert set(FIXES) <= set(CODES)
+    assert set(FIXES) <= {*CODES, KEPT}
     assert {f"fix_{kind}" for kind in FIXES.values()} <= sentences("zh").keys()
-    assert set(TEXT_FIXES) == set(FIXES.values()) - {"drop", "trim"}
+    assert set(TEXT_FIXES) == set(FIXES.values()) - {"drop", "trim", "cut"}
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ import pytest
 from tests.sounds import encode, speech, write
 from whisper_tuner.audio import SAMPLE_RATE, read_flac
 from whisper_tuner.data import upload
+from whisper_tuner.data.checking import clean_text
 from whisper_tuner.data.clips import Candidate, Finding, read_clips, read_report
-from whisper_tuner.data.prepare import clean_text, prepare
+from whisper_tuner.data.prepare import prepare
 from whisper_tuner.errors import InputError
 
 
@@ -71,7 +72,7 @@ def test_every_kind_of_refusal(tmp_path: Path) -> None:
         "transcript_too_long": Candidate("novel.wav", ok, "word " * 449),
         "audio_empty": Candidate("zero.wav", tmp_path / "zero.wav", "x"),
         "audio_undecodable": Candidate("junk.wav", tmp_path / "junk.wav", "x"),
-        "audio_too_long": Candidate("long.wav", long, "x"),
+        "recording_long": Candidate("long.wav", long, "x"),
         "audio_silent": Candidate("silent.wav", silent, "x"),
         "two_rows": Candidate("twice.wav", None, "x", row=9, problem="two_rows"),
     }
@@ -80,7 +81,7 @@ def test_every_kind_of_refusal(tmp_path: Path) -> None:
     assert all(f.refused for f in found)
     assert [f.clip for f in found] == [c.name for c in refused.values()]
     assert found[0].row == 7 and found[4].params == {"n_tokens": 449, "limit": 448}
-    assert found[7].params == {"file": "long.wav", "seconds": 31.0, "limit": 30}
+    assert found[7].params == {"seconds": 31.0, "limit": 30}
     assert read_report(tmp_path / "dataset").n_found == 2 + len(refused)
 
 
@@ -234,7 +235,7 @@ def test_a_clip_hardly_too_long_loses_the_silence_at_its_ends(tmp_path: Path) ->
     assert told == {
         "behind.wav": ("ends_trimmed", False),
         "before.wav": ("ends_trimmed", False),
-        "full.wav": ("audio_too_long", True),
+        "full.wav": ("recording_long", True),
     }
     assert {f.params["seconds"] for f in found if f.code == "ends_trimmed"} == {0.6}
     clips = {clip.name: clip for clip in read_clips(tmp_path / "dataset")}

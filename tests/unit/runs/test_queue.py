@@ -7,7 +7,8 @@ import pytest
 
 from whisper_tuner.errors import RunError
 from whisper_tuner.runs import disk, jobs, locks, queue, worker_row
-from whisper_tuner.runs.events import EventWriter, StateChanged, Step
+from whisper_tuner.runs.aligning import Aligning
+from whisper_tuner.runs.events import EventWriter, Progress, StateChanged, Step
 from whisper_tuner.runs.folder import Run, Spec
 from whisper_tuner.runs.worker_row import WorkerRow
 
@@ -109,3 +110,32 @@ def test_who_has_no_room_to_say_so_is_said_to_wait_for_room(living, monkeypatch)
     monkeypatch.setattr(disk, "FLOOR_BYTES", 2**62)
     assert jobs.status(first).state == "paused"
     assert (jobs.status(second).state, jobs.status(second).ahead) == ("queued", 1)
+
+
+def test_an_alignment_waits_as_a_training_does(living, tmp_path, tiny_config):
+    trains = living(*TRAINING)
+    aligns = Aligning(Run.create(tmp_path).dir)
+    aligns.spec_path.parent.mkdir()
+    aligns.write_spec(Spec(tiny_config, time.time(), {}, "anna"))
+    lock = locks.acquire(aligns.lock_path)
+    worker_row.write(lock, WorkerRow(stage="align", ticket_s=time.time()))
+    writer = EventWriter(aligns.events_path)
+    writer.append(StateChanged("queued"))
+    new = Run.create(tmp_path)
+    try:
+        assert queue.runs_ahead(aligns) == [trains]
+        with pytest.raises(RunError) as caught, queue.place(new, "anna"):
+            pass
+        assert caught.value.code == "queue_one_waiting"
+        with queue.place(new, "ben") as ticket_s:
+            assert ticket_s > worker_row.read(aligns).ticket_s
+        for event in (StateChanged("aligning"), Progress("stage_aligning", 0, 8)):
+            writer.append(event)
+        time.sleep(0.2)
+        writer.append(Progress("stage_aligning", 4, 8))
+        assert queue.rest_s(aligns) == pytest.approx(0.2, rel=0.5)
+        waits = living(StateChanged("queued"))
+        assert [run.id for run in queue.runs_ahead(waits)] == [trains.id, aligns.id]
+    finally:
+        writer.close()
+        os.close(lock)

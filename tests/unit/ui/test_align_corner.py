@@ -8,7 +8,7 @@ from whisper_tuner.alignment.review import Row
 from whisper_tuner.audio import write_flac
 from whisper_tuner.runs.events import EventWriter, Progress, StateChanged
 from whisper_tuner.runs.folder import Run
-from whisper_tuner.ui import align_corner, review_view
+from whisper_tuner.ui import review_corner, review_view
 
 ROWS = [
     Row(0.0, 5.0, "Prima frase.", 0.95, True),
@@ -43,16 +43,16 @@ def test_how_far_it_is_and_how_long_it_takes(aligned, monkeypatch):
     writer = EventWriter(aligned.events_path)
     for event in (StateChanged("queued"), StateChanged("aligning")):
         writer.append(event)
-    monkeypatch.setattr(align_corner.jobs, "is_alive", lambda run: True)
-    assert "Listening" in align_corner.told(aligned, "en")
+    monkeypatch.setattr(review_corner.jobs, "is_alive", lambda run: True)
+    assert "Listening" in review_corner.told(aligned, "en")
     times = iter([100.0, 160.0])
     monkeypatch.setattr("time.time", lambda: next(times))
     writer.append(Progress("stage_aligning", 2, 12))
     writer.append(Progress("stage_aligning", 4, 12))
     writer.close()
-    html = align_corner.told(aligned, "en")
+    html = review_corner.told(aligned, "en")
     assert '<progress value="4" max="12">' in html
-    assert "Heard 4 of 12 stretches of the recording · about 4 minutes to go" in html
+    assert "Heard 4 of 12 stretches · about 4 minutes to go" in html
 
 
 def test_the_sound_of_a_row_is_its_stretch_of_the_recording(aligned):
