@@ -55,7 +55,7 @@ class LongCorner:
         advice = text("long_advice", lang) if is_open else ""
         return named | {
             self.room: gr.Column(visible=True),
-            self.told: group_html(found, lang) + (views.paragraph(advice) if advice else ""),
+            self.told: group_html(found, lang, {}) + (views.paragraph(advice) if advice else ""),
             self.how: gr.Column(visible=is_open),
             self.button: gr.Button(text(f"fix_{CUT}", lang, n=len(long))),
         }
