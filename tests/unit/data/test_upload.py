@@ -10,7 +10,7 @@ import pytest
 from tests.sounds import speech, write
 from whisper_tuner.data.clips import Candidate
 from whisper_tuner.data.tables import Reading
-from whisper_tuner.data.upload import candidates
+from whisper_tuner.data.upload import MAX_TXT_BYTES, candidates
 from whisper_tuner.errors import InputError
 
 NFC, NFD = (unicodedata.normalize(form, "Élève à l'école") for form in ("NFC", "NFD"))
@@ -270,7 +270,7 @@ def test_nothing_usable(tmp_path: Path) -> None:
     assert refusal([tmp_path / "clips.zip"]) == "archive_not_zip"
     bad = fill(tmp_path / "d", {"a.wav": None, "l.csv": "recording,words\na.wav,x\n"})
     assert refusal([bad]) == "table_columns_open"
-    many = fill(tmp_path / "e", {"a.wav": None, "a.txt": "x" * 70_000})
+    many = fill(tmp_path / "e", {"a.wav": None, "a.txt": "x" * (MAX_TXT_BYTES + 1)})
     assert problems(list(candidates([many]))) == [("transcript_unreadable", "a.wav")]
 
 
