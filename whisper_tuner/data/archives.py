@@ -13,7 +13,8 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from posixpath import splitext
 from typing import BinaryIO
 
 from whisper_tuner.data.encodings import likely_encoding
@@ -191,7 +192,7 @@ def _check_content(info: zipfile.ZipInfo, name: str, file: str) -> None:
         raise InputError("archive_encrypted", file=file, member=name)
     if kind not in (0, stat.S_IFREG):
         raise InputError("archive_special_file", file=file, member=name)
-    if PurePosixPath(name).suffix.lower() in ARCHIVE_SUFFIXES:
+    if splitext(name)[1].lower() in ARCHIVE_SUFFIXES:
         raise InputError("archive_nested", file=file, member=name)
     if info.compress_type not in METHODS:
         raise InputError("archive_method", file=file, member=name)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Container, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 MANIFEST_NAME = "manifest.jsonl"
@@ -106,8 +106,14 @@ def write_dataset(folder: Path, clips: Iterable[Clip], report: Report) -> None:
 def write_report(folder: Path, report: Report) -> None:
     """In one step, and as a file of its own: the one before may have links elsewhere."""
     part = folder / f".{REPORT_NAME}"
-    part.write_text(json.dumps(asdict(report), ensure_ascii=False, indent=1), encoding="utf-8")
+    encoder = json.JSONEncoder(ensure_ascii=False, indent=1, default=_as_dict)
+    with part.open("w", encoding="utf-8") as file:
+        file.writelines(encoder.iterencode(report))  # a finding at a time: there may be thousands
     part.replace(folder / REPORT_NAME)
+
+
+def _as_dict(item: Report | Finding) -> dict:
+    return {name.name: getattr(item, name.name) for name in fields(item)}
 
 
 def read_clips(folder: Path, split: str | None = None) -> list[Clip]:

@@ -2,10 +2,12 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from posixpath import splitext
 
 from whisper_tuner.config import TEMP_PREFIX
 from whisper_tuner.data.archives import ARCHIVE_SUFFIXES, Archive, is_junk, open_archive
@@ -14,19 +16,25 @@ from whisper_tuner.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(ABC):
     """One file of the upload: its name there, and how to get it as a file on disk.
 
-    A file out of an archive is only there until the next one is fetched, which is a new file.
+    There may be thousands, all the time that they are decoded: each is kept small.
     """
 
     name: str
-    fetch: Callable[[], Path]
-    n_bytes: Callable[[], int]  # without fetching it
+
+    @abstractmethod
+    def fetch(self) -> Path:
+        """A file with its bytes."""
+
+    @abstractmethod
+    def n_bytes(self) -> int:
+        """Without fetching it."""
 
     @property
     def suffix(self) -> str:
-        return PurePosixPath(self.name).suffix.lower()
+        return splitext(self.name)[1].lower()  # a Path keeps all that it has seen
 
     @property
     def folder(self) -> tuple[str, ...]:
@@ -41,6 +49,33 @@ class Entry:
         if self.n_bytes() > max_bytes:
             raise InputError("text_too_large", file=self.name, limit_kb=max_bytes >> 10)
         return self.fetch().read_bytes()
+
+
+@dataclass(frozen=True, slots=True)
+class FileOnDisk(Entry):
+    where: str  # smaller than a Path
+
+    def fetch(self) -> Path:
+        return Path(self.where)
+
+    def n_bytes(self) -> int:
+        return self.fetch().stat().st_size
+
+
+@dataclass(frozen=True, slots=True)
+class Member(Entry):
+    """A file out of an archive. It is only there until the next one is fetched, a new file."""
+
+    archive: Archive
+    target: Path  # the same for all: an archive never fills the disk
+
+    def fetch(self) -> Path:
+        self.target.unlink(missing_ok=True)  # but not for a decoder that has it open
+        self.archive.extract(self.name, self.target)
+        return self.target
+
+    def n_bytes(self) -> int:
+        return self.archive.members[self.name].file_size
 
 
 @contextmanager
@@ -68,7 +103,8 @@ def _entries(path: Path, name: str, temp_dir: Path, stack: ExitStack) -> list[En
         return [_on_disk(file, file.relative_to(path).as_posix()) for file in _walk(path)]
     if suffix == ".zip":
         archive = stack.enter_context(open_archive(path, name))
-        return [_archived(archive, member, temp_dir) for member in archive.names]
+        target = temp_dir / "member"
+        return [Member(name, archive, target) for name in archive.names]
     if suffix in ARCHIVE_SUFFIXES:
         raise InputError("upload_archive_kind", file=name)
     return [] if is_junk(name) else [_on_disk(path, name)]
@@ -81,15 +117,4 @@ def _walk(folder: Path) -> list[Path]:
 
 
 def _on_disk(path: Path, name: str) -> Entry:
-    where = str(path)  # smaller than a Path, and there may be thousands
-    return Entry(name.replace("\\", "/"), lambda: Path(where), lambda: Path(where).stat().st_size)
-
-
-def _archived(archive: Archive, member: str, temp_dir: Path) -> Entry:
-    def fetch() -> Path:
-        target = temp_dir / "member"  # one at a time: an archive never fills the disk
-        target.unlink(missing_ok=True)  # but not for a decoder that has it open
-        archive.extract(member, target)
-        return target
-
-    return Entry(member, fetch, lambda: archive.members[member].file_size)
+    return FileOnDisk(name.replace("\\", "/"), str(path))

@@ -5,12 +5,14 @@ does not tell A.wav from a.wav.
 """
 
 import unicodedata
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from posixpath import splitext
 
 from whisper_tuner.audio import AUDIO_SUFFIXES
+
+NONE = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +32,41 @@ def parts_of(name: str) -> tuple[str, ...]:
     return tuple(part for part in plain.split("/") if part not in ("", "."))
 
 
+def _plain(name: str) -> str:
+    """The parts as one string, which is the name itself where that is one already."""
+    plain = "/".join(parts_of(name))
+    return name if plain == name else plain
+
+
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _last(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
 def stem_of(part: str) -> str:
     """A file name without its audio or text suffix: "rec.1.WAV" → "rec.1", "rec.1" stays."""
-    path = PurePosixPath(part)
-    return path.stem if path.suffix.lower() in AUDIO_SUFFIXES | {".txt"} else part
+    stem, suffix = splitext(part)
+    return stem if suffix.lower() in AUDIO_SUFFIXES | {".txt"} else part
 
 
 class Names:
-    """The names of the audio files of one upload, ready to be looked up."""
+    """The names of the audio files of one upload, ready to be looked up.
 
-    def __init__(self, names: Iterable[str]) -> None:
-        self._parts = [parts_of(name) for name in names]
-        self._folders = {parts[:-1] for parts in self._parts}
-        self._by_last: dict[str, list[int]] = defaultdict(list)
-        for i, parts in enumerate(self._parts):
-            self._by_last[parts[-1]].append(i)
-            if stem_of(parts[-1]) != parts[-1]:
-                self._by_last[stem_of(parts[-1])].append(i)
+    Files with the same stem are linked from the first one on: a list for each takes more memory.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._paths = list(map(_plain, names))
+        self._folders = {_folder(path) for path in self._paths}
+        self._first: dict[str, int] = {}  # by the stem
+        self._next = array("l", [NONE]) * len(names)
+        for i in reversed(range(len(names))):
+            stem = stem_of(_last(self._paths[i]))
+            self._next[i] = self._first.get(stem, NONE)
+            self._first[stem] = i
 
     def find(self, name: str, folder: Sequence[str] = ()) -> Match:
         """The file that `name`, written in a file that lies in `folder`, means.
@@ -58,22 +78,35 @@ class Names:
         wanted = parts_of(name)
         if not wanted:
             return Match(())
-        same = self._by_last.get(wanted[-1]) or self._by_last.get(stem_of(wanted[-1]), [])
-        paths = ((*folder, *wanted), wanted)
-        for path in paths:
-            exact = [i for i in same if self._common(i, path) == len(path) == len(self._parts[i])]
+        same = self._called(wanted[-1]) or self._called(stem_of(wanted[-1]))
+        folders = ["/".join(path[:-1]) for path in ((*folder, *wanted), wanted)]
+        for path in folders:
+            exact = [i for i in same if _folder(self._paths[i]) == path]
             if exact:
                 return Match(tuple(exact), whole=True)
-        if len(wanted) > 1 and any(path[:-1] in self._folders for path in paths):
+        if len(wanted) > 1 and not self._folders.isdisjoint(folders):
             return Match(())
         best = max((self._common(i, wanted) for i in same), default=0)
         files = tuple(i for i in same if self._common(i, wanted) == best)
         return Match(files, whole=best == len(wanted))
 
+    def _called(self, last: str) -> list[int]:
+        """The files with this last part, or with this and a suffix."""
+        stem = stem_of(last)
+        named = [i for i in self._of_stem(stem) if _last(self._paths[i]) == last]
+        return sorted({*named, *self._of_stem(last)})
+
+    def _of_stem(self, stem: str) -> Iterator[int]:
+        i = self._first.get(stem, NONE)
+        while i != NONE:
+            yield i
+            i = self._next[i]
+
     def _common(self, i: int, wanted: Sequence[str]) -> int:
         """How many last parts file `i` and `wanted` share; the very last is known to fit."""
         n_common = 1
-        for ours, theirs in zip(self._parts[i][-2::-1], wanted[-2::-1], strict=False):
+        parts = self._paths[i].split("/")
+        for ours, theirs in zip(parts[-2::-1], wanted[-2::-1], strict=False):
             if ours != theirs:
                 break
             n_common += 1

@@ -8,7 +8,7 @@ from whisper_tuner.audio import MAX_CLIP_S
 from whisper_tuner.data.checking import MAX_TOKENS, clean_text
 from whisper_tuner.data.clips import Finding
 from whisper_tuner.data.encodings import decode_text
-from whisper_tuner.data.entries import Entry
+from whisper_tuner.data.entries import FileOnDisk
 from whisper_tuner.data.split import sentence_key
 from whisper_tuner.data.table_files import TABLE_SUFFIXES, draft_file
 from whisper_tuner.data.tables import Draft, Reading, cell, find_columns
@@ -113,7 +113,7 @@ def read_file(path: Path, name: str) -> tuple[str, str]:
     Raises: InputError sentences_unreadable, and those of `entries.Entry.read`,
     `encodings.decode_text` and `table_files.draft_file`.
     """
-    entry = Entry(name, lambda: path, lambda: path.stat().st_size)
+    entry = FileOnDisk(name, str(path))
     if entry.suffix not in TABLE_SUFFIXES | {".txt"}:
         raise InputError("sentences_unreadable", file=entry.file_name)
     if entry.suffix in TABLE_SUFFIXES:

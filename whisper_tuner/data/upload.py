@@ -8,7 +8,7 @@ lie at any depth.
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from whisper_tuner.audio import AUDIO_SUFFIXES
@@ -58,6 +58,21 @@ def tiers(paths: Sequence[Path], names: Sequence[str] | None = None) -> list[Cho
         return tier_choices(entries)
 
 
+@dataclass(slots=True)
+class Table:
+    """The rows of one table; `recordings`: the column that holds the sound itself, if any."""
+
+    entry: Entry
+    rows: list[Row]
+    recordings: str | None
+
+    def taken(self) -> list[Row]:
+        """The rows that are whole recordings, which the table then no longer has."""
+        whole = [row for row in self.rows if row.span is None]
+        self.rows = [row for row in self.rows if row.span is not None]
+        return whole
+
+
 class Upload:
     """The files of one upload and which of them have found their transcript."""
 
@@ -66,14 +81,14 @@ class Upload:
             raise InputError("upload_empty")
         self.entries, self.reading = entries, reading
         self.audio = [entry for entry in entries if entry.suffix in AUDIO_SUFFIXES]
-        self.names = Names(entry.name for entry in self.audio)
+        self.names = Names([entry.name for entry in self.audio])
         self.used: set[int] = set()  # audio files that a row or a .txt has spoken for
         self.ambiguous: set[int] = set()  # audio files that share a .txt or have several
         self.notes: list[Candidate] = []
         self.drafts: list[tuple[Entry, Draft | InputError]] = []
         self.texts: list[Entry] = []
         self.others: list[Entry] = []  # neither
-        self.tables: list[tuple[Entry, Draft, list[Row]]] = []
+        self.tables: list[Table] = []
         others = [entry for entry in entries if entry.suffix not in AUDIO_SUFFIXES]
         self.timed = TimedTexts(others, self.audio, self.names, reading.tier, reading.encoding)
         self._draft(self.timed.others)
@@ -137,11 +152,12 @@ class Upload:
     def _read_tables(self) -> None:
         """The tables that name files and transcripts; other tables are ignored if there is one."""
         errors = []
-        for entry, draft in self.drafts:
+        while self.drafts:  # which hold every cell
+            entry, draft = self.drafts.pop(0)
             try:
                 if isinstance(draft, InputError):
                     raise draft
-                self.tables.append((entry, draft, draft.rows()))
+                self.tables.append(Table(entry, draft.rows(), draft.recordings))
                 if draft.has_more:
                     self._note("sheets_left_out", entry)
             except InputError as error:
@@ -150,17 +166,19 @@ class Upload:
             if error.code not in OTHER_TABLE_CODES or not self.tables:
                 raise error
             self._note("file_ignored", entry)
-        mozillas = [t for t in self.tables if t[2][0].source == COMMON_VOICE]
-        for i in left_out([(entry.folder, stem(entry)) for entry, _, _ in mozillas]):
-            self._note("table_left_out", mozillas[i][0])
+        mozillas = [table for table in self.tables if table.rows[0].source == COMMON_VOICE]
+        for i in left_out([(table.entry.folder, stem(table.entry)) for table in mozillas]):
+            self._note("table_left_out", mozillas[i].entry)
             self.tables.remove(mozillas[i])
 
     def candidates(self) -> Iterator[Candidate]:
-        yield from self._of_rows()
-        yield from self._of_spans()
-        for entry, draft, rows in self.tables:
-            if draft.recordings:
-                yield from self._of_recordings(entry, draft.recordings, rows)
+        dev, tables = self._dev, self.tables
+        self.tables = []
+        yield from self._of_rows(tables, dev)
+        yield from self._of_spans(tables, dev)
+        for table in tables:
+            if table.recordings:
+                yield from self._of_recordings(table, dev)
         yield from self.timed.candidates(self.used)
         yield from self._of_texts()
         for i, entry in enumerate(self.audio):
@@ -180,39 +198,46 @@ class Upload:
         """The split that development rows belong to."""
         return (
             "train"
-            if any(r.split == "test" for _, _, rows in self.tables for r in rows)
+            if any(row.split == "test" for table in self.tables for row in table.rows)
             else "test"
         )
 
-    def _of_rows(self) -> Iterator[Candidate]:
-        named = [(entry.folder, rows) for entry, draft, rows in self.tables if not draft.recordings]
-        rows = [(folder, row) for folder, rows in named for row in rows if row.span is None]
+    def _of_rows(self, tables: list[Table], dev: str) -> Iterator[Candidate]:
+        """Rows that are whole recordings. They leave their tables, and then go one by one: decoding
+        the recordings takes its time and memory.
+        """
+        rows = [
+            (table.entry.folder, row)
+            for table in tables
+            if not table.recordings
+            for row in table.taken()
+        ]
         matches = [self.names.find(row.file, folder) for folder, row in rows]
         # A row "s1/a.wav" does not mean s2/a.wav when another row says "s2/a.wav".
         taken = {match.files[0] for match in matches if match.whole and len(match.files) == 1}
-        rows_of: dict[int, list[Row]] = defaultdict(list)
-        dev = self._dev
+        row_of: dict[int, Row] = {}
+        twice: set[int] = set()  # files with several rows
         for (_, row), match in zip(rows, matches, strict=True):
             free = [i for i in match.files if match.whole or i not in taken]
             self.used.update(free)
             if len(free) == 1:
-                rows_of[free[0]].append(row)
+                twice.update(row_of.keys() & free)
+                row_of.setdefault(free[0], row)
             else:
                 problem = row.problem or ("name_ambiguous" if free else "audio_missing")
                 yield Candidate(row.file, None, row.text, row=row.number, problem=problem)
-        del rows, matches  # decoding the recordings takes its time and memory
-        for i, same in rows_of.items():
-            yield _of_rows_of_one(self.audio[i], same, dev)
+        del rows, matches
+        for i in list(row_of):
+            yield _of_row(self.audio[i], row_of.pop(i), dev, i in twice)
 
-    def _of_spans(self) -> Iterator[Candidate]:
+    def _of_spans(self, tables: list[Table], dev: str) -> Iterator[Candidate]:
         """Rows that are parts of longer recordings."""
         rows_of: dict[int, list[Row]] = defaultdict(list)
-        dev = self._dev
-        for entry, _, rows in self.tables:
-            for row in rows:
+        for table in tables:
+            for row in table.rows:
                 if row.span is None:
                     continue
-                files = self.names.find(row.file, entry.folder).files
+                files = self.names.find(row.file, table.entry.folder).files
                 self.used.update(files)
                 problem = row.problem or ("name_ambiguous" if files else "audio_missing")
                 if len(files) == 1 and not row.problem:
@@ -224,13 +249,13 @@ class Upload:
         for i, rows in rows_of.items():
             yield from of_spans(self.audio[i], rows)
 
-    def _of_recordings(self, entry: Entry, column: str, rows: list[Row]) -> Iterator[Candidate]:
+    def _of_recordings(self, table: Table, dev: str) -> Iterator[Candidate]:
         """The rows of a Parquet file that holds the recordings too, one at a time."""
-        by_number = {row.number: row for row in rows}
-        dev, names = self._dev, set()
+        by_number = {row.number: row for row in table.rows}
+        entry, names = table.entry, set()
         with tempfile.TemporaryDirectory(prefix=TEMP_PREFIX) as temp_dir:
             target = Path(temp_dir) / "recording"
-            sounds = foreign.recordings(entry.fetch(), entry.name, column, target)
+            sounds = foreign.recordings(entry.fetch(), entry.name, table.recordings, target)
             for number, audio in enumerate(sounds, start=1):
                 row = by_number.get(number)
                 if row is None:  # nothing but the sound
@@ -270,13 +295,13 @@ class Upload:
         return _candidate(entry, words, problem="" if is_certain else "transcript_encoding_open")
 
 
-def _of_rows_of_one(entry: Entry, rows: list[Row], dev: str) -> Candidate:
-    """`dev`: the split that development rows belong to. Common Voice's clips are called as in its
-    archives, from which a private copy is restored.
+def _of_row(entry: Entry, row: Row, dev: str, has_others: bool) -> Candidate:
+    """`dev`: the split that development rows belong to; `has_others`: there is another row for the
+    same file. Common Voice's clips are called as in its archives, from which a private copy is
+    restored.
     """
-    row = rows[0]
     split = dev if row.split == "dev" else row.split
-    problem = "two_rows" if len(rows) > 1 else row.problem
+    problem = "two_rows" if has_others else row.problem
     found = _candidate(entry, row.text, split, row.speaker, row.number, problem, row.source)
     return replace(found, name=PurePosixPath(entry.name).name) if row.source else found
 
