@@ -9,11 +9,15 @@ speaker differ in a fifth of the bits (single words) or a third, copies in a twe
 Pairs to compare are found by words they share: the time grows with the clips, not the pairs.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
+
+from whisper_tuner.config import TEMP_PREFIX
 
 WINDOW = 512  # samples, 32 ms
 HOP = 256  # samples, 16 ms
@@ -28,6 +32,7 @@ MAX_DIFFERENT_WORD = 0.15  # the same for clips of a single word,
 WORD_FRAMES = 48  # which have fewer loud frames than this
 MIN_COMMON = 0.8  # share of the shorter clip's loud frames that both must have
 BLOCK = 1 << 16  # frames, 17 minutes of speech, whose links are looked at at a time
+MAX_PARTS = 256  # files
 OFFSET_BITS = 16  # of a link; 30 seconds are 1,875 frames
 N_NEXT = 2  # other clips with the same word may lie between two copies
 HOPELESS = 2  # times the limit: not worth looking a little further
@@ -150,75 +155,67 @@ def _is_same(one: Print, other: Print, offset: int) -> bool:
 def _alike(prints: Sequence[Print]) -> Iterator[tuple[int, int, int]]:
     """Pairs that share words, in order, with the offset at which most of these lie. Each shared
     word links a clip with the next few that have it: copies share many, so a chain of links reaches
-    them all. Only the links of some clips are there at a time, for they need the most memory.
+    them all. Only the links of some clips are there at a time, and the places by their keys are in
+    files: the search needs no more memory for more clips.
     """
     starts = np.cumsum([0, *map(len, prints)])
-    words, is_used = np.empty(starts[-1], np.uint16), np.empty(starts[-1], bool)
-    for one, start, end in zip(prints, starts[:-1], starts[1:], strict=True):
-        words[start:end], is_used[start:end] = one.words, _usable(one)
-    order = _by_key(words, is_used)
-    wanted = np.append(np.arange(0, len(words), BLOCK), len(words))
-    blocks = starts[np.unique(np.searchsorted(starts, wanted))]  # of whole clips
-    for start, end in pairwise(blocks):
-        links, n_votes = np.unique(_links(words, order, starts, start, end), return_counts=True)
-        pairs = links >> OFFSET_BITS
-        best = np.lexsort((-n_votes, pairs))  # stable: of the offsets with as many the lowest
-        best = best[np.diff(pairs[best], prepend=-1) != 0]
-        firsts, seconds = divmod(pairs[best], len(prints))
-        offsets = (links[best] & (1 << OFFSET_BITS) - 1) - (1 << OFFSET_BITS - 1)
-        for i, j, offset in zip(firsts, seconds, offsets, strict=True):
-            yield int(i), int(j), int(offset)
+    wanted = np.append(np.arange(0, starts[-1], BLOCK), starts[-1])
+    blocks = list(pairwise(np.unique(np.searchsorted(starts, wanted)).tolist()))  # of whole clips
+    with tempfile.TemporaryDirectory(prefix=TEMP_PREFIX) as folder:
+        parts = _by_key(prints, starts, blocks, Path(folder))
+        for first, end in blocks:
+            places = starts[first], starts[end]
+            found = [_links(np.fromfile(part, np.int64), starts, *places) for part in parts]
+            links, n_votes = np.unique(np.concatenate(found), return_counts=True)
+            pairs = links >> OFFSET_BITS
+            best = np.lexsort((-n_votes, pairs))  # stable: of the offsets with as many the lowest
+            best = best[np.diff(pairs[best], prepend=-1) != 0]
+            firsts, seconds = divmod(pairs[best], len(prints))
+            offsets = (links[best] & (1 << OFFSET_BITS) - 1) - (1 << OFFSET_BITS - 1)
+            for i, j, offset in zip(firsts, seconds, offsets, strict=True):
+                yield int(i), int(j), int(offset)
 
 
-def _usable(one: Print) -> np.ndarray:
-    """Where a key may lie: its two words are loud and of this clip, and say something."""
-    words, is_used = one.words, one.loud
-    is_used[:-LAG] &= is_used[LAG:] & ((words[:-LAG] | words[LAG:]) != 0)
-    is_used[-LAG:] = False
-    return is_used
-
-
-def _by_key(words: np.ndarray, is_used: np.ndarray) -> np.ndarray:
-    """All places that are used, int32: those with the same key beside each other, in their order.
-    A key is a word and the word 64 ms later.
+def _by_key(
+    prints: Sequence[Print], starts: np.ndarray, blocks: list[tuple[int, int]], folder: Path
+) -> list[Path]:
+    """Files that have all places with the same key beside each other, in their order: a sorted
+    int64 for each, the key in its upper half and the place in its lower.
     """
-    order = np.empty(np.count_nonzero(is_used), np.int32)
-    n_parts, n_done = 1 + len(order) // BLOCK, 0
-    for part in range(n_parts):
-        places = _where(len(words), lambda at: is_used[at] & (words[at] % n_parts == part))  # noqa: B023
-        keyed = _keys(words, places).astype(np.int64) << 32 | places
-        keyed.sort()
-        order[n_done : n_done + len(keyed)] = keyed & 0xFFFFFFFF
-        n_done += len(keyed)
-    return order
+    parts = [folder / str(i) for i in range(min(len(blocks), MAX_PARTS))]
+    for first, end in blocks:
+        keyed = np.concatenate([_keyed(prints[i], starts[i]) for i in range(first, end)])
+        part_of = (keyed >> 48) % len(parts)
+        for i, part in enumerate(parts):
+            with part.open("ab") as file:
+                file.write(keyed[part_of == i])  # `tofile` does not say that a disk is full
+    for part in parts:
+        part.write_bytes(np.sort(np.fromfile(part, np.int64)))
+    return parts
 
 
-def _where(n: int, condition: Callable[[slice], np.ndarray]) -> np.ndarray:
-    """Where among `n` the condition holds, asked for one slice after the other."""
-    found = [np.zeros(0, np.int64)]
-    for start in range(0, n, BLOCK):
-        found.append(np.flatnonzero(condition(slice(start, min(start + BLOCK, n)))) + start)
-    return np.concatenate(found)
+def _keyed(one: Print, start: int) -> np.ndarray:
+    """The places that are used, with their keys: a word and the word 64 ms later, both loud and of
+    this clip, that say something.
+    """
+    words, loud = one.words.astype(np.int64), one.loud
+    keys = words[:-LAG] << 16 | words[LAG:]
+    places = np.flatnonzero(loud[:-LAG] & loud[LAG:] & (keys != 0))
+    return keys[places] << 32 | places + start
 
 
-def _keys(words: np.ndarray, places: np.ndarray) -> np.ndarray:
-    return words[places].astype(np.uint32) << 16 | words[places + LAG]
-
-
-def _links(
-    words: np.ndarray, order: np.ndarray, starts: np.ndarray, start: int, end: int
-) -> np.ndarray:
+def _links(keyed: np.ndarray, starts: np.ndarray, start: int, end: int) -> np.ndarray:
     """Of each place from `start` to `end` with each of the next places that have its key in another
     clip: the two clips and the offset, as one number.
     """
     links = [np.zeros(0, np.int64)]
     n_clips = len(starts) - 1
-    within = _where(len(order), lambda at: (order[at] >= start) & (order[at] < end))
+    places = keyed & 0xFFFFFFFF
+    within = np.flatnonzero((places >= start) & (places < end))
     for n in range(1, N_NEXT + 1):
-        within = within[within < len(order) - n]
-        here, there = order[within], order[within + n]
-        is_same = _keys(words, here) == _keys(words, there)
-        here, there = here[is_same], there[is_same]
+        within = within[within < len(keyed) - n]
+        is_same = keyed[within] >> 32 == keyed[within + n] >> 32
+        here, there = places[within[is_same]], places[within[is_same] + n]
         first, second = (np.searchsorted(starts, at, side="right") - 1 for at in (here, there))
         offset = (there - starts[second]) - (here - starts[first])
         link = first * n_clips + second << OFFSET_BITS | offset + (1 << OFFSET_BITS - 1)

@@ -3,6 +3,7 @@
 A dataset without it, of an older version or from a private copy, is measured anew.
 """
 
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -16,6 +17,7 @@ from whisper_tuner.data.sound_checks import Sound, measure
 
 SOUNDS_NAME = "sounds.npz"
 Sounds = Mapping[str, Sound]  # by the clip's id
+WORDS_HEADER = {"descr": "<u2", "fortran_order": False}
 _NUMBERS = [field.name for field in fields(Sound) if field.name != "print"]
 
 
@@ -28,10 +30,24 @@ def write_sounds(folder: Path, sounds: Sounds) -> None:
             file,
             id=np.array(list(sounds), str),
             length=np.array([len(one) for one in prints], np.int32),
-            words=np.concatenate([np.zeros(0, np.uint16), *(one.words for one in prints)]),
-            loud=np.packbits(np.concatenate([np.zeros(0, bool), *(one.loud for one in prints)])),
+            loud=_packed(prints),
             **{name: np.array(column) for name, column in columns.items()},
         )
+    # Most of all that is there to write: never all of it at once in memory.
+    with zipfile.ZipFile(folder / SOUNDS_NAME, "a") as file, file.open("words.npy", "w") as words:
+        shape = (sum(map(len, prints)),)
+        np.lib.format.write_array_header_1_0(words, {"shape": shape, **WORDS_HEADER})
+        for one in prints:
+            words.write(one.words)
+
+
+def _packed(prints: Sequence[Print]) -> np.ndarray:
+    """Which frames are loud, a bit for each, those of all prints behind each other."""
+    ends = np.cumsum([0, *map(len, prints)])
+    loud = np.empty(ends[-1], bool)
+    for one, start, end in zip(prints, ends[:-1], ends[1:], strict=True):
+        loud[start:end] = one.loud
+    return np.packbits(loud)
 
 
 def read_sounds(folder: Path) -> dict[str, Sound]:
