@@ -2,7 +2,7 @@
 
 Both hear 30 s, the clip and then silence. Left to itself, faster-whisper fills up the log-mel with
 0.0, which is not silence (silence is about -0.6 here), and hears 7 of the 40 held-out clips
-otherwise. Of all 40 both hear at least 36 alike; every third of them is heard here.
+otherwise. Of all 40 both hear at least 36 alike; every fifth of them is heard here.
 """
 
 import csv
@@ -19,8 +19,8 @@ from transformers import WhisperForConditionalGeneration, WhisperProcessor
 from whisper_tuner.model import offline
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "italian-prompts"
-N_CLIPS = 14
-N_EQUAL = 12  # float32 sums in another order decide a few close calls differently
+N_CLIPS = 8
+N_EQUAL = 7  # float32 sums in another order decide a few close calls differently
 BATCH = 8
 WINDOW = 480_000  # samples: 30 s at 16 kHz
 
@@ -33,7 +33,7 @@ pytestmark = [
 def held_out_clips() -> list[Path]:
     with (EXAMPLE / "metadata.csv").open(encoding="utf-8", newline="") as table:
         rows = [row for row in csv.DictReader(table) if row["split"] == "test"]
-    return [EXAMPLE / row["file_name"] for row in rows][::3]
+    return [EXAMPLE / row["file_name"] for row in rows][::5]
 
 
 def read(clip: Path) -> np.ndarray:

@@ -30,7 +30,7 @@ def test_wer_on_held_out_clips_falls(tmp_path, monkeypatch):
     assert (prepared["n_train"], prepared["n_test"]) == (120, 40)
     run = Run.open(tmp_path, prepared["run"])
 
-    cli("train", run.id, "--language", "it", "--precision", "32bit", "--epochs", "2")
+    cli("train", run.id, "--language", "it", "--precision", "32bit", "--epochs", "1")
     result = json.loads(cli("compare", run.id, "--json"))
     assert result["n_clips"] == 40
     assert 0.10 < result["base"]["wer"] < 0.25  # it is the real whisper-base
