@@ -1,6 +1,6 @@
 """One file of an upload → the table that it is, by what it is called and what is in it."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from whisper_tuner.data import delimited, foreign
@@ -13,6 +13,7 @@ from whisper_tuner.data.tables import (
     Draft,
     Knows,
     Reading,
+    Row,
     find_columns,
     plain,
 )
@@ -23,6 +24,21 @@ JSON_LINES_SUFFIXES = frozenset({".jsonl", ".ndjson"})
 TABLE_SUFFIXES = SHEET_SUFFIXES | JSON_LINES_SUFFIXES | {".csv", ".tsv", ".parquet"}
 MAYBE_SUFFIXES = frozenset({".json", ".txt"})  # are tables when what is in them says so
 MAX_SHEET_BYTES = 64 << 20
+
+
+@dataclass(slots=True)
+class Table:
+    """The rows of one table; `recordings`: the column that holds the sound itself, if any."""
+
+    entry: Entry
+    rows: list[Row]
+    recordings: str | None
+
+    def taken(self) -> list[Row]:
+        """The rows that are whole recordings, which the table then no longer has."""
+        whole = [row for row in self.rows if row.span is None]
+        self.rows = [row for row in self.rows if row.span is not None]
+        return whole
 
 
 def draft_file(entry: Entry, reading: Reading, knows: Knows) -> Draft | None:

@@ -8,7 +8,7 @@ lie at any depth.
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from whisper_tuner.audio import AUDIO_SUFFIXES
@@ -20,7 +20,13 @@ from whisper_tuner.data.entries import Entry, opened
 from whisper_tuner.data.layouts import KALDI_NAMES, draft_kaldi, left_out
 from whisper_tuner.data.matching import Names
 from whisper_tuner.data.spans import of_spans
-from whisper_tuner.data.table_files import MAYBE_SUFFIXES, TABLE_SUFFIXES, draft_file, stem
+from whisper_tuner.data.table_files import (
+    MAYBE_SUFFIXES,
+    TABLE_SUFFIXES,
+    Table,
+    draft_file,
+    stem,
+)
 from whisper_tuner.data.tables import Draft, Knows, Reading, Row
 from whisper_tuner.data.tiers import Choice
 from whisper_tuner.data.timed_text import TimedTexts, tier_choices
@@ -56,21 +62,6 @@ def tiers(paths: Sequence[Path], names: Sequence[str] | None = None) -> list[Cho
     """What the tier of a `Reading` can be; empty when nothing has to be chosen."""
     with opened(paths, names) as entries:
         return tier_choices(entries)
-
-
-@dataclass(slots=True)
-class Table:
-    """The rows of one table; `recordings`: the column that holds the sound itself, if any."""
-
-    entry: Entry
-    rows: list[Row]
-    recordings: str | None
-
-    def taken(self) -> list[Row]:
-        """The rows that are whole recordings, which the table then no longer has."""
-        whole = [row for row in self.rows if row.span is None]
-        self.rows = [row for row in self.rows if row.span is not None]
-        return whole
 
 
 class Upload:
