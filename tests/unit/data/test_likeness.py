@@ -4,6 +4,7 @@ On the bundled real speech: one speaker, short prompts, some of them the same wo
 """
 
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -98,3 +99,21 @@ def test_looking_at_few_links_at_a_time_finds_the_same(sounds, monkeypatch):
     assert len(found) >= 0.97 * len(changed)
     monkeypatch.setattr(likeness, "BLOCK", 50)  # frames, less than most clips have
     assert copies(prints) == found
+
+
+def test_more_clips_need_no_more_memory(monkeypatch):
+    monkeypatch.setattr(likeness, "BLOCK", 1 << 12)
+    rng = np.random.default_rng(1)
+
+    def peak(n_clips: int) -> int:
+        noise = rng.integers(0, 1 << 16, (n_clips, 300), np.uint16)
+        prints = [Print.of(words, np.ones(300, bool)) for words in noise]
+        tracemalloc.start()
+        try:
+            assert copies(prints) == []
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    few, many = peak(100), peak(800)
+    assert many < 2 * few
